@@ -1,0 +1,1 @@
+"""A telephony gateway that runs beside Asterisk."""

@@ -1,0 +1,22 @@
+"""Instants as text: RFC 3339 in UTC with milliseconds, the form in which times leave."""
+
+from datetime import UTC, datetime, timedelta
+
+from gateway.calls.rows import Instant
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_datetime(instant: Instant) -> datetime:
+    """An aware datetime, exact to the microsecond."""
+    return EPOCH + timedelta(microseconds=instant)
+
+
+def from_datetime(moment: datetime) -> Instant:
+    """Exact inverse of `to_datetime`; `moment` must be aware."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def to_text(instant: Instant) -> str:
+    """`2026-11-24T02:03:04.567Z`; what lies below the millisecond is cut, never rounded up."""
+    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant // 1000 % 1000:03d}Z"
