@@ -69,13 +69,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class ChannelsAlive:
-    """Asterisk's own list of the channels that live, taken when the source was read to its end.
+    """Asterisk's own list of the channels that live, taken after the source was connected.
 
-    Calls none of whose channels are in it ended unseen. `restarted_at` is when this Asterisk
-    started: unique ids from before it are dead whatever the list says.
+    Calls none of whose channels are in it, and of which no row came at or after `since`, ended
+    unseen.
     """
 
     at: Instant
+    since: Instant
     unique_ids: frozenset[str]
 
 
