@@ -4,11 +4,13 @@ The document form (`to_document`, `from_document`) is what Postgres keeps, a ver
 it is applied, so that an old call keeps the names of its day.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from gateway.calls.record import GroupRef, UserRef
+from gateway.calls.rows import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +86,18 @@ class Directory:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Directory":
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+        }
+        fields["trunks"] = tuple(Trunk(**trunk) for trunk in document["trunks"])
+        fields["users"] = tuple(User(**{**user, "devices": tuple(user["devices"])}) for user in document["users"])
+        fields["queues"] = tuple(Group(**queue) for queue in document["queues"])
+        fields["ring_groups"] = tuple(Group(**group) for group in document["ring_groups"])
         outbound = document["outbound"]
-        return cls(
-            **{
-                **plain,
-                "trunks": tuple(Trunk(**trunk) for trunk in document["trunks"]),
-                "users": tuple(User(**{**user, "devices": tuple(user["devices"])}) for user in document["users"]),
-                "queues": tuple(Group(**queue) for queue in document["queues"]),
-                "ring_groups": tuple(Group(**group) for group in document["ring_groups"]),
-                "outbound": Outbound(
-                    **{**outbound, "allow": tuple(outbound["allow"]), "deny": tuple(outbound["deny"])}
-                ),
-            }
+        fields["outbound"] = Outbound(
+            **{**outbound, "allow": tuple(outbound["allow"]), "deny": tuple(outbound["deny"])}
         )
+        return cls(**fields)
 
 
 EndpointRole: TypeAlias = Literal["user", "trunk"]
@@ -167,3 +167,28 @@ class NodeDirectory:
     def ring_group(self, account: str, number: str) -> Group | None:
         """The ring group at this extension."""
         return self._ring_groups.get((account, number))
+
+
+class DirectoryHistory:
+    """A node's directories through time: a call keeps the names of the day it began.
+
+    `versions`: (applied at, directory), oldest first, of all the node's accounts. A call older than
+    an account's first directory is read with the first.
+    """
+
+    def __init__(self, versions: Iterable[tuple[Instant, Directory]]) -> None:
+        current: dict[str, Directory] = {}
+        self._from: list[Instant] = []
+        self._nodes: list[NodeDirectory] = []
+        ordered = list(versions)
+        for _, directory in reversed(ordered):
+            current[directory.account] = directory
+        for applied_at, directory in ordered:
+            current[directory.account] = directory
+            self._from.append(applied_at)
+            self._nodes.append(NodeDirectory(current.values()))
+
+    def at(self, instant: Instant) -> NodeDirectory:
+        if not self._nodes:
+            return NodeDirectory()
+        return self._nodes[max(0, bisect_right(self._from, instant) - 1)]

@@ -14,7 +14,16 @@ State: TypeAlias = Literal[
     "queued", "ringing_user", "user_answered", "ringing_destination", "ringing", "in_progress", "ended"
 ]
 Outcome: TypeAlias = Literal[
-    "answered", "no_answer", "busy", "declined", "failed", "cancelled", "abandoned", "timed_out", "voicemail", "lost"
+    "answered",
+    "no_answer",
+    "busy",
+    "declined",
+    "failed",
+    "cancelled",
+    "abandoned",
+    "timed_out",
+    "voicemail",
+    "lost",
 ]
 AttemptResult: TypeAlias = Literal[
     "answered", "no_answer", "busy", "declined", "answered_elsewhere", "cancelled", "unreachable", "failed"

@@ -1,0 +1,166 @@
+"""Whom the call rang, and what came of each: one attempt a device or outside number and ring.
+
+Contacts of one device that ring together are one attempt. A device that the dial string names
+but for which no channel was made was not reachable.
+"""
+
+from dataclasses import dataclass
+
+from gateway.calls.case import Case
+from gateway.calls.channels import Channel
+from gateway.calls.dialling import Ringing
+from gateway.calls.record import Attempt, AttemptResult, Via
+from gateway.calls.rows import Instant
+from gateway.calls.visits import VisitSpan, span_of
+
+SAME_MOMENT = 50_000
+"""Microseconds: the ends of two legs that one act ended, in whatever order they are written."""
+
+BUSY, DECLINED, ELSEWHERE, CANCELLED = 17, 21, 26, 127
+GIVEN_UP = (0, 16, CANCELLED)
+"""Causes of a leg that rang and was never connected: whose doing it was, the caller's leg tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One device or outside number, rung once: its legs (none: unreachable) and the run that rang it."""
+
+    endpoint: str
+    legs: tuple[Channel, ...]
+    ringing: Ringing | None
+
+    @property
+    def started_at(self) -> Instant:
+        if self.legs:
+            return self.legs[0].first_seen
+        assert self.ringing is not None
+        return self.ringing.run.started_at
+
+    @property
+    def answered_leg(self) -> Channel | None:
+        return next((leg for leg in self.legs if leg.first_bridged_at() is not None), None)
+
+
+def rung(case: Case) -> list[Rung]:
+    """Everything that was rung, in the order in which ringing began."""
+    groups: list[list[Channel]] = []
+    for leg in case.facts.legs():
+        root = case.roots.get(leg.unique_id)
+        for group in groups:
+            first = group[0]
+            together = first.ended_at is None or leg.first_seen < first.ended_at
+            if (
+                together
+                and first.endpoint == leg.endpoint
+                and root is case.roots.get(first.unique_id)
+                and _is_device(case, leg)
+            ):
+                group.append(leg)
+                break
+        else:
+            groups.append([leg])
+    found = [Rung(group[0].endpoint, tuple(group), case.roots.get(group[0].unique_id)) for group in groups]
+    return sorted(found + _unreachable(case, found), key=lambda one: one.started_at)
+
+
+def attempts(case: Case, everyone: list[Rung], spans: list[VisitSpan]) -> tuple[Attempt, ...]:
+    return tuple(_attempt(case, one, spans) for one in everyone)
+
+
+def _is_device(case: Case, leg: Channel) -> bool:
+    """Two legs to a trunk are two numbers; two legs to a device are its contacts."""
+    endpoint = case.endpoint(leg.endpoint)
+    return endpoint is None or endpoint.role == "user"
+
+
+def _unreachable(case: Case, found: list[Rung]) -> list[Rung]:
+    missing: list[Rung] = []
+    for ringing in case.runs:
+        for target in ringing.targets():
+            if target.endpoint.startswith("Local/"):
+                continue
+            reached = any(
+                (one.endpoint == target.endpoint and one.started_at >= ringing.run.started_at - SAME_MOMENT)
+                or (one.endpoint == target.endpoint and one.ringing is ringing)
+                for one in found
+            )
+            tried = ringing.run.ended_at is not None or any(one.ringing is ringing for one in found)
+            if tried and not reached:
+                missing.append(Rung(target.endpoint, (), ringing))
+    return missing
+
+
+def _attempt(case: Case, one: Rung, spans: list[VisitSpan]) -> Attempt:
+    endpoint = case.endpoint(one.endpoint)
+    user = endpoint.user if endpoint else None
+    span = span_of(spans, one.ringing)
+    answered = one.answered_leg
+    ends = [leg.ended_at for leg in one.legs]
+    if not one.legs:
+        ends = [one.started_at]
+    return Attempt(
+        user=user.ref if user else None,
+        device=one.endpoint if user else None,
+        number=None if user else _number(case, one),
+        via=_via(case, one, span),
+        started_at=one.started_at,
+        answered_at=answered.first_bridged_at() if answered else None,
+        ended_at=None if None in ends else max(end for end in ends if end is not None),
+        result=result_of(case, one),
+        visit=span.key if span else None,
+    )
+
+
+def _number(case: Case, one: Rung) -> str | None:
+    if one.legs:
+        return case.number_called(one.legs[0])
+    targets = one.ringing.targets() if one.ringing else ()
+    number = next((t.number for t in targets if t.endpoint == one.endpoint), None)
+    return case.public(number) if number else None
+
+
+def _via(case: Case, one: Rung, span: VisitSpan | None) -> Via:
+    if case.rings_the_user(one.ringing):
+        return "click_to_call"
+    if span:
+        return span.kind
+    return "direct"
+
+
+def result_of(case: Case, one: Rung) -> AttemptResult | None:
+    """None while it rings."""
+    if not one.legs:
+        return "unreachable"
+    if one.answered_leg:
+        return "answered"
+    results = [_leg_result(case, leg) for leg in one.legs]
+    if None in results:
+        return None
+    # One contact that was declined or busy says more than another that merely rang.
+    for result in ("answered_elsewhere", "declined", "busy", "cancelled", "no_answer", "failed"):
+        if result in results:
+            return result
+    return "failed"
+
+
+def _leg_result(case: Case, leg: Channel) -> AttemptResult | None:
+    if leg.ended_at is None:
+        return None
+    cause = leg.hangup.cause if leg.hangup else 0
+    if cause == ELSEWHERE:
+        return "answered_elsewhere"
+    if cause == BUSY:
+        return "busy"
+    if cause == DECLINED:
+        return "declined"
+    if cause in GIVEN_UP:
+        return "cancelled" if cause == CANCELLED or _caller_gave_up(case, leg.ended_at) else "no_answer"
+    return "failed"
+
+
+def _caller_gave_up(case: Case, at: Instant) -> bool:
+    """Whether the caller hung up at the moment `at`, in whichever order the two ends were written."""
+    return any(
+        channel.hung_up_itself and channel.ended_at is not None and abs(channel.ended_at - at) <= SAME_MOMENT
+        for channel in (case.facts.channels[unique_id] for unique_id in case.caller_channels)
+    )

@@ -1,0 +1,134 @@
+"""How a call came out, and who ended it."""
+
+from dataclasses import dataclass
+
+from gateway.calls.attempts import Rung, result_of
+from gateway.calls.case import Case
+from gateway.calls.channels import Channel
+from gateway.calls.record import HungUpBy, Outcome, Visit
+from gateway.calls.talk import Talk
+
+VOICEMAIL_APPS = ("VoiceMail", "Voicemail")
+
+# What several devices rung together come to: the first of these that any of them says.
+PRECEDENCE: tuple[tuple[str, Outcome], ...] = (
+    ("cancelled", "cancelled"),
+    ("no_answer", "no_answer"),
+    ("answered_elsewhere", "no_answer"),
+    ("declined", "declined"),
+    ("busy", "busy"),
+    ("failed", "failed"),
+    ("unreachable", "failed"),
+)
+
+VISIT_OUTCOME: dict[str, Outcome] = {"abandoned": "abandoned", "timed_out": "timed_out"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    outcome: Outcome
+    hung_up_by: HungUpBy | None
+    hangup_cause: int | None
+    end_reason: str
+
+
+def ending(case: Case, everyone: list[Rung], visits: tuple[Visit, ...], answer: Talk | None, lost: bool) -> Ending:
+    """The end of a call all of whose channels have ended, or (`lost`) were seen no more."""
+    if lost:
+        return Ending("lost", None, None, "lost")
+    if answer is not None:
+        by = _who_hung_up(case)
+        return Ending("answered", by, _cause_of_talk(case, answer), "hangup" if by != "system" else "system")
+    last = _rung_last(everyone)
+    phase = _phase(case)
+    outcome, reason = _unanswered(case, last, visits)
+    return Ending(outcome, _who_gave_up(case, outcome), _cause(case, last, outcome), phase + reason)
+
+
+def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tuple[Outcome, str]:
+    if any(run.app in VOICEMAIL_APPS for run in case.facts.first.runs):
+        return "voicemail", "voicemail"
+    queues = [visit for visit in visits if visit.kind == "queue"]
+    if queues and queues[-1].status in VISIT_OUTCOME:
+        outcome = VISIT_OUTCOME[queues[-1].status or ""]
+        return outcome, outcome
+    results = [result_of(case, one) for one in last]
+    for result, outcome in PRECEDENCE:
+        if result in results:
+            if outcome == "no_answer" and case.rings_the_user(last[0].ringing) and _system_cancelled(case):
+                return "cancelled", "cancelled"
+            return outcome, "unreachable" if result == "unreachable" else outcome
+    if not last and _caller_hung_up(case):
+        return "cancelled", "cancelled"
+    return "failed", "failed"
+
+
+def _system_cancelled(case: Case) -> bool:
+    """Whether the originated channel was hung up from outside while the user's devices rang.
+
+    A Dial that timed out leaves dialstatus NOANSWER on the half that ran it; one whose channel
+    was taken away leaves CANCEL.
+    """
+    dialling = case.facts.other_half(case.facts.first)
+    return bool(dialling and dialling.hangup and dialling.hangup.dialstatus == "CANCEL")
+
+
+def _rung_last(everyone: list[Rung]) -> list[Rung]:
+    """What the last run of Dial or Queue rang: what came before was given up for it."""
+    if not everyone:
+        return []
+    last = max(
+        (one.ringing.run.started_at if one.ringing else one.started_at for one in everyone),
+    )
+    return [one for one in everyone if (one.ringing.run.started_at if one.ringing else one.started_at) == last]
+
+
+def _phase(case: Case) -> str:
+    """In click to call, on which leg it ended."""
+    if not case.click_to_call:
+        return ""
+    if case.caller_channels:
+        return "destination_"
+    return "user_"
+
+
+def _caller_hung_up(case: Case) -> bool:
+    return any(case.facts.channels[unique_id].hung_up_itself for unique_id in case.caller_channels)
+
+
+def _who_hung_up(case: Case) -> HungUpBy:
+    """By the legs of the last talk: hangupsource does not cross Local halves, so each is asked for itself."""
+    last = case.talks[-1]
+    for unique_id in last.parties:
+        channel = case.facts.channels[unique_id]
+        if channel.hung_up_itself:
+            return "caller" if unique_id in case.caller_channels else "callee"
+    names = {case.facts.channels[unique_id].name: unique_id for unique_id in last.parties}
+    for unique_id in last.parties:
+        hangup = case.facts.channels[unique_id].hangup
+        if hangup and hangup.source in names:
+            return "caller" if names[hangup.source] in case.caller_channels else "callee"
+    return "system"
+
+
+def _who_gave_up(case: Case, outcome: Outcome) -> HungUpBy:
+    if _caller_hung_up(case):
+        return "caller"
+    return "callee" if outcome in ("busy", "declined") else "system"
+
+
+def _cause_of_talk(case: Case, answer: Talk) -> int | None:
+    return _told(case.facts.channels[answer.parties[0]])
+
+
+def _cause(case: Case, last: list[Rung], outcome: Outcome) -> int | None:
+    if outcome in ("busy", "declined", "failed"):
+        for one in last:
+            for leg in one.legs:
+                if leg.hangup and leg.hangup.cause:
+                    return leg.hangup.cause
+    return _told(case.facts.first)
+
+
+def _told(channel: Channel) -> int | None:
+    return channel.hangup.cause or None if channel.hangup else None

@@ -1,0 +1,86 @@
+"""Facts about one call: the channels of its linked ids, with what queues and users' events told.
+
+A call is the group of linked ids that share a channel; `CallFacts` is that group's bookkeeping,
+the same for every kind of call. Rules read it and never write to it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.calls.channels import Channel, channel_from
+from gateway.calls.rows import CelRow, Instant, QueueRow
+
+
+class UserEvent(NamedTuple):
+    """What a dialplan said with CELGenUserEvent."""
+
+    at: Instant
+    unique_id: str
+    type: str
+    text: str
+
+
+@dataclass(slots=True)
+class CallFacts:
+    """`channels` by unique id, in the order in which they were first seen."""
+
+    linked_ids: list[str]
+    started_at: Instant
+    channels: dict[str, Channel] = field(default_factory=dict)
+    queue_rows: list[QueueRow] = field(default_factory=list)
+    user_events: list[UserEvent] = field(default_factory=list)
+    ended_linked_ids: set[str] = field(default_factory=set)
+    complete: bool = True
+    last_row_at: Instant = 0
+
+    @property
+    def first(self) -> Channel:
+        """The channel with which the call began: for whom the linked id was made."""
+        return next(iter(self.channels.values()))
+
+    @property
+    def all_channels_ended(self) -> bool:
+        return all(channel.ended_at is not None for channel in self.channels.values())
+
+    @property
+    def all_ids_ended(self) -> bool:
+        return self.ended_linked_ids.issuperset(self.linked_ids)
+
+    def legs(self) -> Iterator[Channel]:
+        """The called legs, Local halves looked through."""
+        return (channel for channel in self.channels.values() if channel.dialled and not channel.is_local)
+
+    def by_name(self, name: str) -> Channel | None:
+        """The youngest channel of this name: names begin again when Asterisk starts."""
+        return next((c for c in reversed(list(self.channels.values())) if c.name == name), None)
+
+    def other_half(self, channel: Channel) -> Channel | None:
+        other = channel.pair + (";2" if channel.half == "1" else ";1")
+        return self.by_name(other)
+
+    def take(self, row: CelRow) -> None:
+        """Note one row of one of the call's linked ids."""
+        self.last_row_at = max(self.last_row_at, row.at)
+        if row.event == "LINKEDID_END":
+            self.ended_linked_ids.add(row.linked_id)
+            return
+        channel = self.channels.get(row.unique_id)
+        if channel is None:
+            channel = self.channels[row.unique_id] = channel_from(row)
+            if not channel.start_seen:
+                self.complete = False
+        channel.take(row)
+        if row.event == "USER_DEFINED":
+            self.user_events.append(UserEvent(row.at, row.unique_id, row.user_type, row.extra.get("extra", "")))
+
+    def absorb(self, other: "CallFacts") -> None:
+        """Make the younger call `other` part of this one."""
+        self.linked_ids += [linked_id for linked_id in other.linked_ids if linked_id not in self.linked_ids]
+        for unique_id, channel in other.channels.items():
+            self.channels.setdefault(unique_id, channel)
+        self.queue_rows += other.queue_rows
+        self.user_events += other.user_events
+        self.ended_linked_ids |= other.ended_linked_ids
+        self.complete = self.complete and other.complete
+        self.last_row_at = max(self.last_row_at, other.last_row_at)

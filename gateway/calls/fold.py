@@ -1,0 +1,288 @@
+"""The fold: the rows of one node, in the order of their file, become calls.
+
+Theory of operation. A row belongs to the call that holds its linked id or its unique id; a row
+of an unknown linked id opens a call. When a row shows that two calls share a channel - the same
+unique id under another linked id, or a PICKUP, ATTENDEDTRANSFER or PARK_END that names a channel
+of the other - the younger joins the older. A call is over when all its channels have ended and
+all its linked ids have; LINKEDID_END alone can come early, when a channel moved on unseen, so a
+call that has only one of the two is given `DOUBT` of the source's own time to show more, and is
+then closed as incomplete. No clock is read: time is what the rows say.
+
+`Fold.take` is called row by row; `drain` gives what changed since the last drain. Events are
+decided row by row, so that they do not depend on how rows were batched.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from gateway.calls.case import Case, ToE164, account_of
+from gateway.calls.directory import NodeDirectory
+from gateway.calls.facts import CallFacts
+from gateway.calls.identity import call_id
+from gateway.calls.interpret import interpret
+from gateway.calls.life import Milestones, merged_event
+from gateway.calls.origination import Origination
+from gateway.calls.record import CallRecord, DomainEvent
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
+
+DOUBT = 30_000_000
+"""Microseconds that a call whose end is not wholly shown is kept open."""
+
+PENDING_QUEUE_ROWS = 10_000
+"""Queue facts of channels that no CEL row has shown yet; the oldest are dropped beyond."""
+
+NO_CALL_EVENTS = frozenset(("STREAM_BEGIN", "STREAM_END", "DTMF"))
+
+JOINING: Mapping[str, tuple[str, ...]] = {
+    "PICKUP": ("pickup_channel_uniqueid",),
+    "ATTENDEDTRANSFER": ("channel2_uniqueid", "transferee_channel_uniqueid", "transfer_target_channel_uniqueid"),
+    "BLINDTRANSFER": ("transferee_channel_uniqueid",),
+}
+"""The Extra fields that name a channel of the same call, perhaps of another linked id."""
+
+DirectoryAt: TypeAlias = Callable[[Instant], NodeDirectory]
+
+
+@dataclass(slots=True)
+class OpenCall:
+    id: str
+    facts: CallFacts
+    directory: NodeDirectory
+    origination: Origination | None
+    milestones: Milestones = field(default_factory=Milestones)
+    merged_ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came of the rows taken since the last drain.
+
+    `records`: each changed call as it stands; `merged`: (account, id that is over, id it joined);
+    `closed`: linked ids of calls that are over or merged; `opened`: linked ids of open calls that changed.
+    """
+
+    records: tuple[CallRecord, ...]
+    merged: tuple[tuple[str, str, str], ...]
+    events: tuple[DomainEvent, ...]
+    opened: tuple[str, ...]
+    closed: tuple[str, ...]
+
+
+class Fold:
+    """One node's open calls. `to_e164`: see `case.ToE164`."""
+
+    def __init__(self, node: str, directory_at: DirectoryAt, to_e164: ToE164) -> None:
+        self.node = node
+        self._directory_at = directory_at
+        self._to_e164 = to_e164
+        self._by_linked_id: dict[str, OpenCall] = {}
+        self._by_unique_id: dict[str, OpenCall] = {}
+        self._doubtful: OrderedDict[str, tuple[Instant, OpenCall]] = OrderedDict()
+        self._queue_rows: OrderedDict[str, list[QueueRow]] = OrderedDict()
+        self._originations: dict[str, Origination] = {}
+        self._touched: dict[str, OpenCall] = {}
+        self._records: list[CallRecord] = []
+        self._merged: list[tuple[str, str, str]] = []
+        self._events: list[DomainEvent] = []
+        self._closed: list[str] = []
+        self.unowned = 0
+        """Calls that ended without an account that owns them."""
+
+    @property
+    def open_calls(self) -> int:
+        return len({id(call) for call in self._by_linked_id.values()})
+
+    def know(self, origination: Origination) -> None:
+        """Tell of a call that the gateway placed, before the rows that show it."""
+        self._originations[origination.id] = origination
+
+    def take(self, row: Row) -> None:
+        match row:
+            case CelRow():
+                self._settle_doubts(row.at)
+                self._take_cel(row)
+            case QueueRow():
+                self._take_queue_row(row)
+            case Gap():
+                for call in self._open():
+                    call.facts.complete = False
+                    self._touch(call)
+            case ChannelsAlive():
+                self._close_the_dead(row)
+
+    def drain(self) -> Changes:
+        """What changed since the last drain; the fold forgets it."""
+        self._records += [record for call in self._touched.values() if (record := self._record(call)) is not None]
+        opened = [linked_id for call in self._touched.values() for linked_id in call.facts.linked_ids]
+        changes = Changes(
+            tuple(self._records), tuple(self._merged), tuple(self._events), tuple(opened), tuple(self._closed)
+        )
+        self._touched = {}
+        self._records, self._merged, self._events, self._closed = [], [], [], []
+        return changes
+
+    # ── rows ────────────────────────────────────────────────────────────────
+
+    def _take_cel(self, row: CelRow) -> None:
+        call = self._call_of(row)
+        if call is None:
+            return
+        call.facts.take(row)
+        if row.unique_id in call.facts.channels:
+            self._index(call, row)
+        self._join_named(call, row)
+        call = self._by_linked_id[row.linked_id]
+        self._tell(call, row)
+        self._touch(call)
+        if call.facts.all_channels_ended and call.facts.all_ids_ended:
+            self._close(call)
+        elif call.facts.all_channels_ended or call.facts.all_ids_ended:
+            self._doubtful[call.id] = (row.at, call)
+        else:
+            self._doubtful.pop(call.id, None)
+
+    def _call_of(self, row: CelRow) -> OpenCall | None:
+        """The row's call, found, joined or opened; None for rows that belong to none."""
+        by_linked_id = self._by_linked_id.get(row.linked_id)
+        by_unique_id = self._by_unique_id.get(row.unique_id)
+        if by_linked_id and by_unique_id and by_linked_id is not by_unique_id:
+            return self._merge(by_linked_id, by_unique_id, row.at)
+        if by_linked_id:
+            return by_linked_id
+        if by_unique_id:
+            if row.event == "LINKEDID_END":
+                return None
+            by_unique_id.facts.linked_ids.append(row.linked_id)
+            self._by_linked_id[row.linked_id] = by_unique_id
+            return by_unique_id
+        if row.event in NO_CALL_EVENTS or row.channel.startswith("CBAnn/") or row.event == "LINKEDID_END":
+            return None
+        return self._open_call(row)
+
+    def _open_call(self, row: CelRow) -> OpenCall:
+        facts = CallFacts([row.linked_id], row.at, complete=row.event == "CHAN_START", last_row_at=row.at)
+        new_id = call_id(self.node, row.linked_id, row.at)
+        call = OpenCall(new_id, facts, self._directory_at(row.at), self._originations.pop(new_id, None))
+        self._by_linked_id[row.linked_id] = call
+        return call
+
+    def _index(self, call: OpenCall, row: CelRow) -> None:
+        if row.unique_id not in self._by_unique_id:
+            self._by_unique_id[row.unique_id] = call
+            call.facts.queue_rows += self._queue_rows.pop(row.unique_id, [])
+
+    def _take_queue_row(self, row: QueueRow) -> None:
+        call = self._by_unique_id.get(row.unique_id)
+        if call:
+            call.facts.queue_rows.append(row)
+            self._touch(call)
+            return
+        self._queue_rows.setdefault(row.unique_id, []).append(row)
+        if len(self._queue_rows) > PENDING_QUEUE_ROWS:
+            self._queue_rows.popitem(last=False)
+
+    # ── joining ─────────────────────────────────────────────────────────────
+
+    def _join_named(self, call: OpenCall, row: CelRow) -> None:
+        for name in JOINING.get(row.event, ()):
+            other = self._by_unique_id.get(row.extra.get(name, ""))
+            if other and other is not call:
+                call = self._merge(call, other, row.at)
+        if row.event == "PARK_END" and (retriever := row.extra.get("retriever")):
+            other = next((c for c in self._open() if c is not call and _lives(c, retriever)), None)
+            if other:
+                self._merge(call, other, row.at)
+
+    def _merge(self, one: OpenCall, two: OpenCall, at: Instant) -> OpenCall:
+        """Make the younger of two calls part of the older, and tell of it."""
+        older, younger = sorted((one, two), key=lambda call: (call.facts.started_at, call.id))
+        older.facts.absorb(younger.facts)
+        older.merged_ids += [younger.id, *younger.merged_ids]
+        older.origination = older.origination or younger.origination
+        for linked_id in younger.facts.linked_ids:
+            self._by_linked_id[linked_id] = older
+        for unique_id in younger.facts.channels:
+            self._by_unique_id[unique_id] = older
+        self._touched.pop(younger.id, None)
+        self._doubtful.pop(younger.id, None)
+        account = self._account(younger)
+        if account and younger.milestones.started:
+            self._merged.append((account, younger.id, older.id))
+            self._events.append(merged_event(account, younger.id, older.id, at))
+        return older
+
+    # ── telling and closing ─────────────────────────────────────────────────
+
+    def _account(self, call: OpenCall) -> str | None:
+        if not call.facts.channels:
+            return None
+        account = account_of(call.facts, call.directory, call.origination)
+        return account if account in call.directory.accounts else None
+
+    def _record(self, call: OpenCall, ended_at: Instant | None = None, *, lost: bool = False) -> CallRecord | None:
+        account = self._account(call)
+        if account is None:
+            return None
+        directory = call.directory.accounts[account]
+        case = Case(call.facts, call.directory, account, directory, call.origination, self._to_e164)
+        return interpret(
+            case, call_id=call.id, node=self.node, merged_ids=tuple(call.merged_ids), ended_at=ended_at, lost=lost
+        )
+
+    def _tell(self, call: OpenCall, row: CelRow) -> None:
+        if call.milestones.may_change_at(row.event):
+            record = self._record(call)
+            if record:
+                self._events += call.milestones.reached(record, row.at)
+
+    def _close(self, call: OpenCall, *, at: Instant | None = None, lost: bool = False) -> None:
+        ended_at = at if at is not None else _ended_at(call.facts)
+        record = self._record(call, ended_at, lost=lost)
+        if record:
+            self._records.append(record)
+            self._events += call.milestones.over(record)
+        else:
+            self.unowned += 1
+        self._closed += call.facts.linked_ids
+        self._touched.pop(call.id, None)
+        self._doubtful.pop(call.id, None)
+        for linked_id in call.facts.linked_ids:
+            self._by_linked_id.pop(linked_id, None)
+        for unique_id in call.facts.channels:
+            self._by_unique_id.pop(unique_id, None)
+
+    def _settle_doubts(self, now: Instant) -> None:
+        while self._doubtful:
+            since, call = next(iter(self._doubtful.values()))
+            if now - since < DOUBT:
+                return
+            call.facts.complete = False
+            self._close(call)
+
+    def _close_the_dead(self, alive: ChannelsAlive) -> None:
+        for call in self._open():
+            lives = not alive.unique_ids.isdisjoint(call.facts.channels)
+            if lives or call.facts.last_row_at >= alive.since:
+                continue
+            call.facts.complete = False
+            self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_ended)
+
+    def _open(self) -> list[OpenCall]:
+        return list({call.id: call for call in self._by_linked_id.values()}.values())
+
+    def _touch(self, call: OpenCall) -> None:
+        self._touched[call.id] = call
+
+
+def _ended_at(facts: CallFacts) -> Instant:
+    """When the last channel ended; where an end is missing, the last that was heard."""
+    ends = [channel.ended_at for channel in facts.channels.values()]
+    known = [end for end in ends if end is not None]
+    return facts.last_row_at if len(known) < len(ends) or not known else max(known)
+
+
+def _lives(call: OpenCall, name: str) -> bool:
+    channel = call.facts.by_name(name)
+    return channel is not None and channel.ended_at is None

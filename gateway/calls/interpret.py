@@ -1,0 +1,236 @@
+"""From facts to the record: the rules, each asked once, put together."""
+
+from dataclasses import replace
+
+from gateway.calls.attempts import Rung, attempts, rung
+from gateway.calls.case import Case, dialled_number
+from gateway.calls.ending import ending
+from gateway.calls.record import (
+    AnsweredBy,
+    Attempt,
+    Callee,
+    Caller,
+    CallRecord,
+    Direction,
+    GroupRef,
+    Origin,
+    Segment,
+    State,
+    UserRef,
+    Visit,
+)
+from gateway.calls.rows import Instant
+from gateway.calls.talk import Talk, connected_ms
+from gateway.calls.visits import VisitSpan, spans, visit
+
+
+def interpret(
+    case: Case,
+    *,
+    call_id: str,
+    node: str,
+    merged_ids: tuple[str, ...] = (),
+    ended_at: Instant | None = None,
+    lost: bool = False,
+) -> CallRecord:
+    """The record as it stands. `ended_at` is set once the call is over; `lost`: its end was never seen."""
+    facts = case.facts
+    until = ended_at if ended_at is not None else facts.last_row_at
+    everyone = rung(case)
+    visit_spans = spans(case)
+    rung_attempts = attempts(case, everyone, visit_spans)
+    answer = _answer(case)
+    visits = tuple(visit(case, call_id, span, rung_attempts, until) for span in visit_spans)
+    end = ending(case, everyone, visits, answer, lost) if ended_at is not None else None
+    direction = _direction(case)
+    return CallRecord(
+        account=case.account,
+        id=call_id,
+        node=node,
+        linked_ids=tuple(facts.linked_ids),
+        merged_ids=merged_ids,
+        state=_state(case, everyone, answer, over=ended_at is not None),
+        direction=direction,
+        outcome=end.outcome if end else None,
+        caller=_caller(case),
+        callee=_callee(case, everyone, visit_spans, direction),
+        answered_by=_answered_by(case, answer),
+        started_at=facts.started_at,
+        answered_at=answer.started_at if answer else None,
+        ended_at=ended_at,
+        duration_ms=None if ended_at is None else _milliseconds(facts.started_at, ended_at),
+        ring_ms=_ring_ms(case, everyone, answer, until),
+        talk_ms=connected_ms(case.talks, case.caller_channels, until) if answer else 0,
+        hung_up_by=end.hung_up_by if end else None,
+        hangup_cause=end.hangup_cause if end else None,
+        end_reason=end.end_reason if end else None,
+        origin=_origin(case),
+        attempts=tuple(_with_visit_id(attempt, call_id, ended_at) for attempt in rung_attempts),
+        visits=tuple(_closed(v, ended_at) for v in visits),
+        segments=_segments(case, ended_at),
+        complete=facts.complete and not lost,
+        settled=ended_at is not None,
+    )
+
+
+def _milliseconds(start: Instant, end: Instant) -> int:
+    return max(0, end // 1000 - start // 1000)
+
+
+def _with_visit_id(attempt: Attempt, call_id: str, ended_at: Instant | None) -> Attempt:
+    return replace(
+        attempt,
+        ended_at=attempt.ended_at if attempt.ended_at is not None else ended_at,
+        result=attempt.result if attempt.result or ended_at is None else "no_answer",
+        visit=f"{call_id}-{attempt.visit}" if attempt.visit else None,
+    )
+
+
+def _closed(row: Visit, ended_at: Instant | None) -> Visit:
+    """A visit whose own end was not seen ends with its call."""
+    if ended_at is None or row.ended_at is not None:
+        return row
+    wait = row.wait_ms if row.wait_ms is not None else _milliseconds(row.started_at, ended_at)
+    status = row.status or ("left" if row.kind == "queue" else "failed")
+    return replace(row, ended_at=ended_at, status=status, wait_ms=wait)
+
+
+def _answer(case: Case) -> Talk | None:
+    """The first time that the caller was connected with a person: in click to call, with the destination."""
+    caller = case.caller_channels
+    return next((talk for talk in case.talks if not caller.isdisjoint(talk.parties)), None)
+
+
+def _direction(case: Case) -> Direction:
+    if case.click_to_call:
+        wanted = case.origination.destination if case.origination else _clicked_destination(case)
+        return "internal" if _is_extension(case, wanted) else "outbound"
+    endpoint = case.endpoint(case.facts.first.endpoint)
+    if endpoint is None or endpoint.role == "trunk":
+        return "inbound"
+    wanted = dialled_number(case.facts.first)
+    if _is_extension(case, wanted):
+        return "internal"
+    trunks = [r for r in case.runs for t in r.targets() if (e := case.endpoint(t.endpoint)) and e.role == "trunk"]
+    return "outbound" if trunks or case.to_e164(wanted, case.directory.country) else "internal"
+
+
+def _is_extension(case: Case, number: str) -> bool:
+    return bool(
+        case.node.user(case.account, number)
+        or case.node.ring_group(case.account, number)
+        or any(queue.number == number for queue in case.directory.queues)
+    )
+
+
+def _clicked_destination(case: Case) -> str:
+    """What a click-to-call channel's own half was sent to dial."""
+    first = case.facts.first
+    return first.extens[0] if first.extens and first.extens[0] != "s" else dialled_number(first)
+
+
+def _caller(case: Case) -> Caller:
+    if case.click_to_call:
+        user = _clicking_user(case)
+        return Caller(user.number if user else None, user.name if user else None, user)
+    party = case.party(case.facts.first.unique_id)
+    if party.user:
+        return Caller(party.number, party.name, party.user)
+    return Caller(party.number, party.name, None)
+
+
+def _clicking_user(case: Case) -> UserRef | None:
+    if case.origination:
+        return case.origination.user
+    number = case.facts.first.name.removeprefix("Local/").partition("@")[0]
+    user = case.node.user(case.account, number)
+    return user.ref if user else None
+
+
+def _callee(case: Case, everyone: list[Rung], visit_spans: list[VisitSpan], direction: Direction) -> Callee:
+    """Whom the caller wanted: the number first dialled, and who or what is at it."""
+    wanted = _wanted(case)
+    user = case.node.user(case.account, wanted)
+    queue = next((q.ref for q in case.directory.queues if q.number == wanted), None)
+    group = case.node.ring_group(case.account, wanted)
+    if direction == "inbound":
+        first_visit = visit_spans[0] if visit_spans else None
+        queue = queue or _group_of(first_visit, "queue")
+        ring_group = (group.ref if group else None) or _group_of(first_visit, "ring_group")
+        called = user.ref if user else (None if first_visit else _first_user(case, everyone))
+        return Callee(case.public(wanted), called, queue, ring_group)
+    return Callee(
+        case.public(wanted) if user is None else wanted,
+        user.ref if user else None,
+        queue,
+        group.ref if group else None,
+    )
+
+
+def _wanted(case: Case) -> str:
+    if case.click_to_call:
+        return case.origination.destination if case.origination else _clicked_destination(case)
+    return dialled_number(case.facts.first)
+
+
+def _group_of(span: VisitSpan | None, kind: str) -> GroupRef | None:
+    return span.group if span and span.kind == kind else None
+
+
+def _first_user(case: Case, everyone: list[Rung]) -> UserRef | None:
+    for one in everyone:
+        endpoint = case.endpoint(one.endpoint)
+        if endpoint and endpoint.user:
+            return endpoint.user.ref
+    return None
+
+
+def _answered_by(case: Case, answer: Talk | None) -> AnsweredBy | None:
+    if answer is None:
+        return None
+    other = next((unique_id for unique_id in answer.parties if unique_id not in case.caller_channels), None)
+    if other is None:
+        return None
+    party = case.party(other)
+    device = case.facts.channels[other].endpoint if party.user else None
+    return AnsweredBy(party.user, device, None if party.user else party.number)
+
+
+def _ring_ms(case: Case, everyone: list[Rung], answer: Talk | None, until: Instant) -> int:
+    """From the first ring of the called side to the answer, or to the end."""
+    starts = [one.started_at for one in everyone if one.legs and not case.rings_the_user(one.ringing)]
+    if not starts:
+        return 0
+    return _milliseconds(min(starts), answer.started_at if answer else until)
+
+
+def _origin(case: Case) -> Origin | None:
+    if not case.click_to_call:
+        return None
+    return Origin("click_to_call", _clicking_user(case), case.origination.reference if case.origination else None)
+
+
+def _segments(case: Case, ended_at: Instant | None) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(
+            tuple(case.party(unique_id) for unique_id in talk.parties),
+            "dial",
+            talk.started_at,
+            talk.ended_at if talk.ended_at is not None else ended_at,
+        )
+        for talk in case.talks
+    )
+
+
+def _state(case: Case, everyone: list[Rung], answer: Talk | None, *, over: bool) -> State:
+    if over:
+        return "ended"
+    if answer:
+        return "in_progress"
+    if not case.click_to_call:
+        return "ringing"
+    if any(not case.rings_the_user(one.ringing) for one in everyone if one.legs):
+        return "ringing_destination"
+    if case.caller_channels:
+        return "user_answered"
+    return "ringing_user" if everyone else "queued"

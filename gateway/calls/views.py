@@ -1,0 +1,126 @@
+"""The rows that lists show, as views of the record: user-calls."""
+
+from gateway.calls.record import Attempt, CallRecord, Direction, UserCall, UserRef
+
+MISSED = ("no_answer", "cancelled", "unreachable")
+"""Results of being rung that a user reads as a missed call."""
+
+# Of several attempts at one user in one call, the one that says most.
+TELLING = (
+    "answered",
+    "declined",
+    "busy",
+    "answered_elsewhere",
+    "cancelled",
+    "no_answer",
+    "failed",
+    "unreachable",
+)
+
+
+def user_calls(record: CallRecord) -> list[UserCall]:
+    """One row for each user who took part: as caller, or rung, however often."""
+    rows: list[UserCall] = []
+    caller = record.caller.user
+    if caller:
+        rows.append(_caller_row(record, caller))
+    seen = {caller.id} if caller else set()
+    for attempt in record.attempts:
+        if attempt.user and attempt.user.id not in seen and attempt.via != "click_to_call":
+            seen.add(attempt.user.id)
+            rows.append(_called_row(record, attempt.user))
+    return rows
+
+
+def _caller_row(record: CallRecord, user: UserRef) -> UserCall:
+    answered = [a for a in record.attempts if a.via == "click_to_call" and a.result == "answered"]
+    result = None if record.outcome is None else _caller_result(record)
+    return UserCall(
+        id=f"{record.id}-{user.id}",
+        call_id=record.id,
+        user=user,
+        type=_type(record.direction, result),
+        result=result,
+        direction=record.direction,
+        caller_id=record.caller.number,
+        caller_name=record.caller.name,
+        destination_number=record.callee.number,
+        device=answered[0].device if answered else None,
+        via_queue=None,
+        via_ring_group=None,
+        started_at=record.started_at,
+        answered_at=record.answered_at,
+        ended_at=record.ended_at,
+        duration_ms=record.duration_ms,
+        ring_ms=record.ring_ms,
+        talk_ms=record.talk_ms,
+        reference=record.origin.reference if record.origin else None,
+    )
+
+
+def _caller_result(record: CallRecord) -> str:
+    match record.outcome:
+        case "answered" | "busy" | "declined" | "failed" | "cancelled" | "voicemail":
+            return record.outcome
+        case "abandoned":
+            return "cancelled"
+        case "lost":
+            return "answered" if record.answered_at is not None else "failed"
+        case _:
+            return "missed"
+
+
+def _called_row(record: CallRecord, user: UserRef) -> UserCall:
+    own = [attempt for attempt in record.attempts if attempt.user == user and attempt.via != "click_to_call"]
+    telling = min(own, key=_rank)
+    direction: Direction = "inbound" if record.direction == "outbound" else record.direction
+    result = None if telling.result is None else _called_result(telling)
+    ended_at = max((a.ended_at for a in own if a.ended_at is not None), default=record.ended_at)
+    until = telling.answered_at if telling.answered_at is not None else telling.ended_at
+    talk = _talk_ms(record, user) if telling.answered_at is not None else 0
+    visit = next((visit for visit in record.visits if visit.id == telling.visit), None)
+    return UserCall(
+        id=f"{record.id}-{user.id}",
+        call_id=record.id,
+        user=user,
+        type=_type(direction, result),
+        result=result,
+        direction=direction,
+        caller_id=record.caller.number,
+        caller_name=record.caller.name,
+        destination_number=record.callee.number,
+        device=telling.device,
+        via_queue=visit.group if visit and visit.kind == "queue" else None,
+        via_ring_group=visit.group if visit and visit.kind == "ring_group" else None,
+        started_at=record.started_at,
+        answered_at=telling.answered_at,
+        ended_at=ended_at if record.ended_at is not None else None,
+        duration_ms=record.duration_ms,
+        ring_ms=0 if until is None else (until - telling.started_at) // 1000,
+        talk_ms=talk,
+        reference=record.origin.reference if record.origin else None,
+    )
+
+
+def _called_result(attempt: Attempt) -> str:
+    assert attempt.result is not None
+    return "missed" if attempt.result in MISSED else attempt.result
+
+
+def _rank(attempt: Attempt) -> int:
+    return TELLING.index(attempt.result) if attempt.result else len(TELLING)
+
+
+def _talk_ms(record: CallRecord, user: UserRef) -> int:
+    until = record.ended_at
+    total = 0
+    for segment in record.segments:
+        end = segment.ended_at if segment.ended_at is not None else until
+        if end is not None and any(party.user == user for party in segment.parties):
+            total += (end - segment.started_at) // 1000
+    return total
+
+
+def _type(direction: Direction, result: str | None) -> str:
+    """`user_inbound_answered` …; while the call is open, without a result."""
+    return f"user_{direction}" + (f"_{result}" if result else "")

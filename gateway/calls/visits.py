@@ -1,0 +1,208 @@
+"""A caller's visits to queues and ring groups: where they began, ended, and how.
+
+A queue is a run of Queue; a ring group is one run of Dial, or several in a row, while the
+dialplan stood at an extension that the directory names as a ring group.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.calls.case import Case
+from gateway.calls.dialling import Ringing
+from gateway.calls.record import Attempt, GroupRef, Visit, VisitKind
+from gateway.calls.rows import Instant
+from gateway.calls.talk import Talk, connected_ms
+
+SAME_MOMENT = 50_000
+"""Microseconds."""
+
+QUEUE_LOG_STATUS = {
+    "ABANDON": "abandoned",
+    "EXITWITHTIMEOUT": "timed_out",
+    "EXITWITHKEY": "left_by_key",
+    "EXITEMPTY": "left_empty",
+    "JOINEMPTY": "joined_empty",
+}
+"""queue_log's events (Asterisk: queue_log(5)) as a visit's status."""
+
+QUEUESTATUS = {
+    "TIMEOUT": "timed_out",
+    "JOINEMPTY": "joined_empty",
+    "JOINUNAVAIL": "joined_empty",
+    "LEAVEEMPTY": "left_empty",
+    "LEAVEUNAVAIL": "left_empty",
+    "FULL": "failed",
+}
+"""Queue's channel variable, where the dialplan tells it with CELGenUserEvent(QUEUESTATUS,…)."""
+
+
+@dataclass(slots=True)
+class VisitSpan:
+    """One visit before its outcome is known: the runs that belong to it."""
+
+    key: str
+    kind: VisitKind
+    group: GroupRef
+    runs: list[Ringing] = field(default_factory=list)
+
+    @property
+    def started_at(self) -> Instant:
+        return self.runs[0].run.started_at
+
+    @property
+    def ended_at(self) -> Instant | None:
+        return self.runs[-1].run.ended_at
+
+
+def spans(case: Case) -> list[VisitSpan]:
+    """The visits of the call, in order; keys are q1, q2 … and g1, g2 …"""
+    found: list[VisitSpan] = []
+    for ringing in case.runs:
+        if ringing.is_queue:
+            queue = case.node.queue(case.account, ringing.queue_name)
+            group = queue.ref if queue else GroupRef(None, ringing.queue_name)
+            found.append(VisitSpan(_key(found, "queue"), "queue", group, [ringing]))
+            continue
+        ring_group = _ring_group(case, ringing)
+        if ring_group is None:
+            continue
+        last = found[-1] if found else None
+        if last and last.kind == "ring_group" and last.group == ring_group and last.runs[-1].channel is ringing.channel:
+            last.runs.append(ringing)
+        else:
+            found.append(VisitSpan(_key(found, "ring_group"), "ring_group", ring_group, [ringing]))
+    return found
+
+
+def span_of(found: Iterable[VisitSpan], ringing: Ringing | None) -> VisitSpan | None:
+    return next((span for span in found if ringing is not None and any(r.run is ringing.run for r in span.runs)), None)
+
+
+def visit(case: Case, call_id: str, span: VisitSpan, rung: tuple[Attempt, ...], until: Instant) -> Visit:
+    """The row of this visit; `rung` are the call's attempts."""
+    own = [attempt for attempt in rung if attempt.visit == span.key]
+    talk = _first_talk(case, span, own)
+    ended_at = span.ended_at
+    answered_at = talk.started_at if talk else None
+    answerer = next((a for a in own if a.result == "answered"), None) if talk else None
+    waited_until = answered_at if answered_at is not None else ended_at
+    return Visit(
+        id=f"{call_id}-{span.key}",
+        kind=span.kind,
+        group=span.group,
+        status="answered" if talk else (None if ended_at is None else _status(case, span, own)),
+        user=answerer.user if answerer else None,
+        started_at=span.started_at,
+        answered_at=answered_at,
+        ended_at=ended_at,
+        wait_ms=None if waited_until is None else (waited_until - span.started_at) // 1000,
+        talk_ms=_talk_ms(case, span, until) if talk else 0,
+        position_at_entry=_position(case, span, "ENTERQUEUE"),
+        position_at_leave=_position(case, span, "ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "LEAVE"),
+    )
+
+
+def _key(found: list[VisitSpan], kind: VisitKind) -> str:
+    return f"{'q' if kind == 'queue' else 'g'}{sum(1 for span in found if span.kind == kind) + 1}"
+
+
+def _ring_group(case: Case, ringing: Ringing) -> GroupRef | None:
+    """The ring group at whose extension this Dial runs: the dialplan's place, or where the channel was sent."""
+    channel = ringing.channel
+    places = [ringing.run.exten]
+    if ringing.run is next(channel.runs_of("Dial"), None):
+        # A dialplan that dials in a subroutine shows `s` or a routine's name: the extension came before.
+        places += [channel.exten, *channel.extens]
+    for exten in places:
+        group = case.node.ring_group(case.account, exten)
+        if group:
+            return group.ref
+    return None
+
+
+def _caller_ids(case: Case, span: VisitSpan) -> frozenset[str]:
+    """Who visits: the channel that ran the application, or the clicking user behind a Local half."""
+    channel = span.runs[0].channel
+    return case.caller_channels if channel.is_local else frozenset((channel.unique_id,))
+
+
+def _first_talk(case: Case, span: VisitSpan, own: list[Attempt]) -> Talk | None:
+    if not any(attempt.result == "answered" for attempt in own):
+        return None
+    caller = _caller_ids(case, span)
+    end = span.ended_at
+    return next(
+        (
+            talk
+            for talk in case.talks
+            if not caller.isdisjoint(talk.parties)
+            and talk.started_at >= span.started_at
+            and (end is None or talk.started_at <= end)
+        ),
+        None,
+    )
+
+
+def _talk_ms(case: Case, span: VisitSpan, until: Instant) -> int:
+    end = until if span.ended_at is None else span.ended_at
+    inside = [
+        Talk(talk.parties, talk.started_at, min(end, until if talk.ended_at is None else talk.ended_at))
+        for talk in case.talks
+        if span.started_at <= talk.started_at <= end
+    ]
+    return connected_ms(inside, _caller_ids(case, span), end)
+
+
+def _queue_rows(case: Case, span: VisitSpan) -> list[str]:
+    channel = span.runs[0].channel
+    return [
+        row.event
+        for row in case.facts.queue_rows
+        if row.unique_id == channel.unique_id and row.queue == span.runs[0].queue_name
+    ]
+
+
+def _position(case: Case, span: VisitSpan, *events: str) -> int | None:
+    if span.kind != "queue":
+        return None
+    channel = span.runs[0].channel
+    for row in case.facts.queue_rows:
+        if row.unique_id == channel.unique_id and row.queue == span.runs[0].queue_name and row.event in events:
+            return row.position
+    return None
+
+
+def _status(case: Case, span: VisitSpan, own: list[Attempt]) -> str:
+    return _queue_status(case, span) if span.kind == "queue" else _ring_group_status(case, span, own)
+
+
+def _queue_status(case: Case, span: VisitSpan) -> str:
+    for event in _queue_rows(case, span):
+        if event in QUEUE_LOG_STATUS:
+            return QUEUE_LOG_STATUS[event]
+    channel, end = span.runs[0].channel, span.ended_at
+    for told in case.facts.user_events:
+        if told.unique_id == channel.unique_id and told.type == "QUEUESTATUS" and end is not None and told.at >= end:
+            return QUEUESTATUS.get(told.text, "left")
+    return "abandoned" if _caller_left(case, span) else "left"
+
+
+def _ring_group_status(case: Case, span: VisitSpan, own: list[Attempt]) -> str:
+    if _caller_left(case, span):
+        return "cancelled"
+    results = {attempt.result for attempt in own}
+    if "no_answer" in results or not results:
+        return "no_answer"
+    if results <= {"busy", "declined", "unreachable"} and "busy" in results:
+        return "busy"
+    return "failed" if results <= {"failed", "unreachable"} else "no_answer"
+
+
+def _caller_left(case: Case, span: VisitSpan) -> bool:
+    """Whether the caller hung up in the visit itself, not after it."""
+    end = span.ended_at
+    for unique_id in _caller_ids(case, span):
+        channel = case.facts.channels[unique_id]
+        if channel.hung_up_itself and end is not None and channel.ended_at is not None:
+            return abs(channel.ended_at - end) <= SAME_MOMENT
+    return False
