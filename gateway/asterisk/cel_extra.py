@@ -1,0 +1,19 @@
+"""The Extra field of a CEL event: a JSON object, read as text values."""
+
+import json
+from collections.abc import Mapping
+
+from gateway.calls.rows import NOTHING
+
+
+def decode_extra(text: str) -> Mapping[str, str]:
+    """Every value as text; {} for what is absent or no JSON object."""
+    if not text:
+        return NOTHING
+    try:
+        decoded = json.loads(text)
+    except (ValueError, RecursionError):
+        return NOTHING
+    if not isinstance(decoded, dict):
+        return NOTHING
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in decoded.items()}

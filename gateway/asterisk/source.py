@@ -1,0 +1,56 @@
+"""Where one node's rows come from, whichever way they come.
+
+A row is its place in its file: `read` starts at the positions of the last batch that was
+committed and gives rows with the positions after them. Nothing else needs remembering; what
+was read and not committed is read again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.calls.rows import ChannelsAlive, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far one file has been read: what names the file for ever, and the bytes of it consumed."""
+
+    file_id: str
+    byte_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`positions`: by stream, where the next read begins. `at_end`: nothing more was there.
+
+    `skipped`: records of this batch that could not be read.
+    """
+
+    rows: list[Row]
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    at_end: bool = True
+    skipped: int = 0
+
+
+class Source(Protocol):
+    """One node's rows, in order."""
+
+    async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+        """About `limit` rows from `positions` on ({}: from the beginning). Never waits for more.
+
+        Raises:
+            OSError: a file that is there cannot be read.
+        """
+
+    async def wait(self, timeout: float) -> None:
+        """Returns when something may be new, after `timeout` seconds at the latest."""
+
+    def wake(self) -> None:
+        """Ends a `wait`: something is new."""
+
+    def release(self, positions: Mapping[str, Position]) -> None:
+        """What lies before these positions is committed and may go."""
+
+    def note_alive(self, alive: ChannelsAlive) -> None:
+        """Asterisk's list of channels: to be given among the rows, where it belongs."""
