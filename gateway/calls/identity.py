@@ -21,7 +21,7 @@ def call_id(node: str, linked_id: str, first_seen: Instant) -> str:
     Asterisk's own ids carry the second in which the channel was made; an id without one
     (a chosen ChannelId) is dated by its first row.
     """
-    given = _as_uuid7(linked_id)
+    given = given_id(linked_id)
     if given is not None:
         return given
     match = _ASTERISK_ID.search(linked_id)
@@ -39,7 +39,8 @@ def uuid7(milliseconds: int, entropy: bytes) -> str:
     return str(UUID(int=value))
 
 
-def _as_uuid7(text: str) -> str | None:
+def given_id(text: str) -> str | None:
+    """The id that the gateway chose for a call, if this linked id is one."""
     if len(text) != 36:
         return None
     try:

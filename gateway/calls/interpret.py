@@ -126,7 +126,7 @@ def _is_extension(case: Case, number: str) -> bool:
 def _clicked_destination(case: Case) -> str:
     """What a click-to-call channel's own half was sent to dial."""
     first = case.facts.first
-    return first.extens[0] if first.extens and first.extens[0] != "s" else dialled_number(first)
+    return next((exten for exten in first.extens if exten != "s"), "")
 
 
 def _caller(case: Case) -> Caller:

@@ -1,0 +1,149 @@
+"""The loop of one node's only writer."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+
+from gateway.asterisk.source import Batch, Source
+from gateway.calls.directory import DirectoryHistory
+from gateway.calls.fold import Changes, Fold
+from gateway.calls.identity import given_id
+from gateway.calls.rows import CelRow, Gap, Row
+from gateway.ingest.numbering import to_e164
+from gateway.store import calls, directories, placed, positions, raw_rows
+
+BATCH_ROWS = 2_000
+WAIT_SECONDS = 0.5
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+OVERDUE_CHECK_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Progress:
+    """What `/v1/status` tells of this writer."""
+
+    running: bool = False
+    caught_up: bool = False
+    rows: int = 0
+    open_calls: int = 0
+    unowned_calls: int = 0
+    last_commit_at: datetime | None = None
+    last_error: str | None = None
+
+
+class Ingest:
+    """Reads `source`, writes calls of `node`. Run it once per node: it holds a lock while it runs."""
+
+    def __init__(self, pool: asyncpg.Pool, node: str, source: Source) -> None:
+        self._pool = pool
+        self._node = node
+        self._source = source
+        self.progress = Progress()
+
+    async def run(self) -> None:
+        """Until cancelled. A failure of the database is retried for ever, from what was committed last."""
+        failures = 0
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._write(connection)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                self.progress.running = False
+                self.progress.last_error = type(error).__name__
+                log.warning("ingest.interrupted", node=self._node, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                failures += 1
+
+    async def _write(self, connection: asyncpg.Connection) -> None:
+        await connection.execute("select pg_advisory_lock(hashtextextended('ingest:' || $1, 0))", self._node)
+        try:
+            await self._follow(connection)
+        finally:
+            if not connection.is_closed():
+                await connection.execute("select pg_advisory_unlock_all()")
+
+    async def _follow(self, connection: asyncpg.Connection) -> None:
+        version = await directories.latest(connection)
+        fold = await self._restore(connection)
+        where = await positions.load(connection, self._node)
+        self.progress.running, self.progress.last_error = True, None
+        checked_at = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = await self._source.read(where, BATCH_ROWS)
+            if batch.rows and (newest := await directories.latest(connection)) != version:
+                version, fold = newest, await self._restore(connection)
+            if batch.rows or dict(batch.positions) != dict(where):
+                await self._commit(connection, fold, batch)
+                where = dict(batch.positions)
+            self.progress.caught_up = batch.at_end
+            if batch.at_end:
+                if loop.time() - checked_at > OVERDUE_CHECK_SECONDS:
+                    await self._fail_overdue(connection)
+                    checked_at = loop.time()
+                await self._source.wait(WAIT_SECONDS)
+
+    async def _restore(self, connection: asyncpg.Connection) -> Fold:
+        """The fold as it was after the last commit: the rows of open calls, folded again, told to nobody."""
+        history = DirectoryHistory(await directories.history(connection, self._node))
+        fold = Fold(self._node, history.at, to_e164)
+        rows = await raw_rows.rows_of_open_calls(connection, self._node)
+        await self._know_originations(connection, fold, rows)
+        for row in rows:
+            fold.take(row)
+        fold.drain()
+        return fold
+
+    async def _know_originations(self, connection: asyncpg.Connection, fold: Fold, rows: Sequence[Row]) -> None:
+        ids = {
+            given
+            for row in rows
+            if isinstance(row, CelRow) and row.event == "CHAN_START" and (given := given_id(row.linked_id))
+        }
+        for origination in await placed.by_id(connection, self._node, ids):
+            fold.know(origination)
+
+    async def _commit(self, connection: asyncpg.Connection, fold: Fold, batch: Batch) -> None:
+        async with connection.transaction():
+            await self._know_originations(connection, fold, batch.rows)
+            for row in batch.rows:
+                fold.take(row)
+            changes = fold.drain()
+            seq = await raw_rows.last_seq(connection, self._node)
+            await raw_rows.append(connection, self._node, seq + 1, batch.rows)
+            await raw_rows.set_last_seq(
+                connection, self._node, seq + len(batch.rows), gap=any(isinstance(row, Gap) for row in batch.rows)
+            )
+            await raw_rows.mark_open(connection, self._node, seq + 1, changes.opened)
+            await raw_rows.mark_closed(connection, self._node, changes.closed)
+            await self._tell(connection, changes)
+            await positions.save(connection, self._node, batch.positions)
+        self._source.release(batch.positions)
+        self.progress.rows += len(batch.rows)
+        self.progress.open_calls = fold.open_calls
+        self.progress.unowned_calls = fold.unowned
+        self.progress.last_commit_at = datetime.now(UTC)
+
+    async def _tell(self, connection: asyncpg.Connection, changes: Changes) -> None:
+        await calls.write_records(connection, changes.records)
+        await calls.write_merged(connection, changes.merged)
+        await calls.append_events(connection, changes.events)
+        await placed.mark_recorded(
+            connection, [(r.account, r.id) for r in changes.records if r.account and r.origin is not None]
+        )
+
+    async def _fail_overdue(self, connection: asyncpg.Connection) -> None:
+        """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline."""
+        async with connection.transaction():
+            failed = await placed.overdue(connection, self._node)
+            if not failed:
+                return
+            await calls.write_records(connection, [one.record for one in failed])
+            await calls.append_events(connection, [event for one in failed for event in one.events])
+            await placed.mark_recorded(connection, [(one.record.account or "", one.record.id) for one in failed])

@@ -1,0 +1,198 @@
+"""Writing what the fold concluded: records, listed rows and the event log, in the caller's transaction.
+
+Only ingest writes here. A row that did not change is not written, so that `updated_at` tells
+the truth; `revision` grows when a record that was settled changes.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from gateway.calls.document import as_text, call_document, user_call_document, visit_document, visit_duration_ms
+from gateway.calls.instant import to_datetime
+from gateway.calls.record import CallRecord, DomainEvent
+from gateway.calls.rows import Instant
+from gateway.calls.views import user_calls
+
+UPSERT_CALL = """
+insert into calls (account_id, id, node, linked_ids, state, direction, outcome, caller_number, callee_number,
+                   reference, started_at, ended_at, duration_ms, document)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+on conflict (account_id, id) do update
+set linked_ids = excluded.linked_ids, state = excluded.state, direction = excluded.direction,
+    outcome = excluded.outcome, caller_number = excluded.caller_number, callee_number = excluded.callee_number,
+    reference = excluded.reference, started_at = excluded.started_at, ended_at = excluded.ended_at,
+    duration_ms = excluded.duration_ms, document = excluded.document, updated_at = now(),
+    revision = calls.revision + (calls.state = 'ended')::int
+where calls.document::text <> excluded.document::text
+"""
+
+UPSERT_USER_CALL = """
+insert into user_calls (account_id, id, call_id, user_id, type, result, direction, state, caller_number,
+                        destination_number, reference, started_at, duration_ms, document)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+on conflict (account_id, id) do update
+set type = excluded.type, result = excluded.result, direction = excluded.direction, state = excluded.state,
+    caller_number = excluded.caller_number, destination_number = excluded.destination_number,
+    reference = excluded.reference, started_at = excluded.started_at, duration_ms = excluded.duration_ms,
+    document = excluded.document, updated_at = now(),
+    revision = user_calls.revision + (user_calls.state = 'ended')::int
+where user_calls.document::text <> excluded.document::text or user_calls.state <> excluded.state
+"""
+
+UPSERT_VISIT = """
+insert into visits (account_id, kind, id, call_id, group_name, group_number, user_id, status, direction, state,
+                    caller_number, destination_number, reference, started_at, duration_ms, document)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+on conflict (account_id, kind, id) do update
+set group_name = excluded.group_name, group_number = excluded.group_number, user_id = excluded.user_id,
+    status = excluded.status, direction = excluded.direction, state = excluded.state,
+    caller_number = excluded.caller_number, destination_number = excluded.destination_number,
+    reference = excluded.reference, started_at = excluded.started_at, duration_ms = excluded.duration_ms,
+    document = excluded.document, updated_at = now(),
+    revision = visits.revision + (visits.state = 'ended')::int
+where visits.document::text <> excluded.document::text or visits.state <> excluded.state
+"""
+
+
+async def write_records(connection: asyncpg.Connection, records: Sequence[CallRecord]) -> None:
+    """Upsert each record with its user-calls, queue-calls and ring-group-calls rows."""
+    last = {(record.account, record.id): record for record in records}
+    owned = [record for record in last.values() if record.account is not None]
+    await connection.executemany(UPSERT_CALL, [_call_values(record) for record in owned])
+    await connection.executemany(UPSERT_USER_CALL, [row for record in owned for row in _user_call_values(record)])
+    await connection.executemany(UPSERT_VISIT, [row for record in owned for row in _visit_values(record)])
+
+
+async def write_merged(connection: asyncpg.Connection, merged: Iterable[tuple[str, str, str]]) -> None:
+    """(account, id that is over, id it joined): the old id stays resolvable, its rows are gone."""
+    for account, old, into in merged:
+        await connection.execute(
+            "insert into call_aliases (account_id, alias, call_id) values ($1, $2, $3) "
+            "on conflict (account_id, alias) do update set call_id = excluded.call_id",
+            account,
+            UUID(old),
+            UUID(into),
+        )
+        await connection.execute(
+            "update call_aliases set call_id = $3 where account_id = $1 and call_id = $2",
+            account,
+            UUID(old),
+            UUID(into),
+        )
+        await connection.execute(
+            "update calls set merged_into = $3, state = 'ended', updated_at = now() where account_id = $1 and id = $2",
+            account,
+            UUID(old),
+            UUID(into),
+        )
+        for table in ("user_calls", "visits"):
+            await connection.execute(f"delete from {table} where account_id = $1 and call_id = $2", account, UUID(old))
+
+
+async def append_events(connection: asyncpg.Connection, events: Sequence[DomainEvent]) -> None:
+    """Give each event the next sequence of its account and wake the dispatchers at commit.
+
+    The account's row is locked until the transaction ends: sequences are dense and in order.
+    """
+    in_order = sorted(events, key=lambda event: event.account)
+    for account, group in groupby(in_order, key=lambda event: event.account):
+        told = list(group)
+        last: int = await connection.fetchval(
+            "update accounts set last_sequence = last_sequence + $2 where id = $1 returning last_sequence",
+            account,
+            len(told),
+        )
+        await connection.executemany(
+            "insert into events (account_id, sequence, id, type, occurred_at, call_id, data) "
+            "values ($1, $2, $3, $4, $5, $6, $7)",
+            [
+                (
+                    account,
+                    sequence,
+                    f"evt_{account}_{sequence}",
+                    event.type,
+                    to_datetime(event.occurred_at),
+                    UUID(event.call_id),
+                    event.data,
+                )
+                for sequence, event in enumerate(told, last - len(told) + 1)
+            ],
+        )
+        await connection.execute("select pg_notify('events', $1)", account)
+
+
+def _reference(record: CallRecord) -> str | None:
+    return record.origin.reference if record.origin else None
+
+
+def _when(instant: Instant | None) -> Any:
+    return None if instant is None else to_datetime(instant)
+
+
+def _call_values(record: CallRecord) -> tuple[Any, ...]:
+    return (
+        record.account,
+        UUID(record.id),
+        record.node,
+        list(record.linked_ids),
+        record.state,
+        record.direction,
+        record.outcome,
+        record.caller.number,
+        record.callee.number,
+        _reference(record),
+        to_datetime(record.started_at),
+        _when(record.ended_at),
+        record.duration_ms,
+        as_text(call_document(record)),
+    )
+
+
+def _user_call_values(record: CallRecord) -> list[tuple[Any, ...]]:
+    return [
+        (
+            record.account,
+            row.id,
+            UUID(row.call_id),
+            row.user.id,
+            row.type,
+            row.result,
+            row.direction,
+            record.state,
+            row.caller_id,
+            row.destination_number,
+            row.reference,
+            to_datetime(row.started_at),
+            row.duration_ms,
+            as_text(user_call_document(row)),
+        )
+        for row in user_calls(record)
+    ]
+
+
+def _visit_values(record: CallRecord) -> list[tuple[Any, ...]]:
+    return [
+        (
+            record.account,
+            visit.kind,
+            visit.id,
+            UUID(record.id),
+            visit.group.name,
+            visit.group.number,
+            visit.user.id if visit.user else None,
+            visit.status,
+            record.direction,
+            record.state,
+            record.caller.number,
+            record.callee.number,
+            _reference(record),
+            to_datetime(visit.started_at),
+            visit_duration_ms(visit),
+            as_text(visit_document(record, visit)),
+        )
+        for visit in record.visits
+    ]

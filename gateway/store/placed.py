@@ -1,0 +1,85 @@
+"""Originations as ingest sees them: to know whose call a channel is, and to end those that never began."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from gateway.calls.instant import from_datetime
+from gateway.calls.never_began import never_began
+from gateway.calls.origination import Origination
+from gateway.calls.record import CallRecord, DomainEvent, UserRef
+from gateway.calls.rows import Instant
+
+MARGIN = "10 seconds"
+"""After the deadline nobody is rung; the margin is for rows still on their way."""
+
+COLUMNS = (
+    "account_id, id, node, user_id, user_number, user_name, destination, caller_id, reference, created_at, failure, "
+    "clock_timestamp() as now"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NeverBegan:
+    """The record and events of an origination for which no channel was ever made."""
+
+    record: CallRecord
+    events: tuple[DomainEvent, ...]
+
+
+async def by_id(connection: asyncpg.Connection, node: str, ids: Iterable[str]) -> list[Origination]:
+    """The originations of this node among `ids`."""
+    wanted = [UUID(one) for one in ids]
+    if not wanted:
+        return []
+    records = await connection.fetch(
+        f"select {COLUMNS} from originations where node = $1 and id = any($2::uuid[])", node, wanted
+    )
+    return [_origination(record) for record in records]
+
+
+async def mark_recorded(connection: asyncpg.Connection, calls: Sequence[tuple[str, str]]) -> None:
+    """The calls (account, id) have a record now."""
+    await connection.executemany(
+        "update originations set state = 'recorded' where account_id = $1 and id = $2 and state <> 'recorded'",
+        [(account, UUID(call_id)) for account, call_id in calls],
+    )
+
+
+async def overdue(connection: asyncpg.Connection, node: str) -> list[NeverBegan]:
+    """Originations that Asterisk refused, or that it was not seen to begin although their time is over.
+
+    To be asked only when the source was read to its end.
+    """
+    records = await connection.fetch(
+        f"""
+        select {COLUMNS} from originations
+        where node = $1
+          and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::text::interval < now())
+        for update
+        """,
+        node,
+        MARGIN,
+    )
+    return [_never_began(record) for record in records]
+
+
+def _never_began(record: asyncpg.Record) -> NeverBegan:
+    at: Instant = from_datetime(record["now"])
+    call, events = never_began(_origination(record), at, record["failure"] or "not_placed")
+    return NeverBegan(call, events)
+
+
+def _origination(record: asyncpg.Record) -> Origination:
+    return Origination(
+        account=record["account_id"],
+        id=str(record["id"]),
+        node=record["node"],
+        user=UserRef(record["user_id"], record["user_number"], record["user_name"]),
+        destination=record["destination"],
+        caller_id=record["caller_id"],
+        reference=record["reference"],
+        created_at=from_datetime(record["created_at"]),
+    )

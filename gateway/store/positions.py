@@ -1,0 +1,24 @@
+"""How far a node's source files were read: committed with what was made of the rows."""
+
+from collections.abc import Mapping
+
+import asyncpg
+
+from gateway.asterisk.source import Position
+
+
+async def load(connection: asyncpg.Connection, node: str) -> dict[str, Position]:
+    """By stream: `spool`, or `journal` and `queue_log`."""
+    records = await connection.fetch("select stream, file_id, byte_offset from source_positions where node = $1", node)
+    return {record["stream"]: Position(record["file_id"], record["byte_offset"]) for record in records}
+
+
+async def save(connection: asyncpg.Connection, node: str, positions: Mapping[str, Position]) -> None:
+    await connection.executemany(
+        """
+        insert into source_positions (node, stream, file_id, byte_offset) values ($1, $2, $3, $4)
+        on conflict (node, stream) do update
+        set file_id = excluded.file_id, byte_offset = excluded.byte_offset, updated_at = now()
+        """,
+        [(node, stream, position.file_id, position.byte_offset) for stream, position in positions.items()],
+    )

@@ -1,0 +1,106 @@
+"""The rows a node's source gave, kept as read: what calls are folded from, and folded again.
+
+`row` is JSON: the fields of the row's dataclass that are not empty, with `kind` naming it.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import asyncpg
+
+from gateway.calls.instant import to_datetime
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
+
+KINDS: dict[str, type[Any]] = {"cel": CelRow, "queue": QueueRow, "gap": Gap, "alive": ChannelsAlive}
+NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+def to_json(row: Row) -> str:
+    fields = {name: value for name, value in asdict(row).items() if value not in ("", None, {})}
+    if isinstance(row, CelRow) and row.extra:
+        fields["extra"] = dict(row.extra)
+    if isinstance(row, ChannelsAlive):
+        fields["unique_ids"] = sorted(row.unique_ids)
+    return json.dumps({"kind": NAMES[type(row)], **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(text: str) -> Row:
+    fields = json.loads(text)
+    kind = KINDS[fields.pop("kind")]
+    if kind is ChannelsAlive:
+        fields["unique_ids"] = frozenset(fields["unique_ids"])
+    row: Row = kind(**fields)
+    return row
+
+
+async def append(connection: asyncpg.Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
+    """Store `rows` as `first_seq`, `first_seq + 1`, … of the node."""
+    await connection.copy_records_to_table(
+        "raw_rows",
+        columns=("node", "seq", "at", "linked_id", "unique_id", "row"),
+        records=[
+            (
+                node,
+                seq,
+                to_datetime(row.at),
+                row.linked_id if isinstance(row, CelRow) else "",
+                row.unique_id if isinstance(row, CelRow | QueueRow) else "",
+                to_json(row),
+            )
+            for seq, row in enumerate(rows, first_seq)
+        ],
+    )
+
+
+async def last_seq(connection: asyncpg.Connection, node: str) -> int:
+    """The sequence of the node's youngest row, which this transaction alone may extend."""
+    await connection.execute("insert into nodes (node) values ($1) on conflict do nothing", node)
+    value: int = await connection.fetchval("select last_seq from nodes where node = $1 for update", node)
+    return value
+
+
+async def set_last_seq(connection: asyncpg.Connection, node: str, seq: int, *, gap: bool) -> None:
+    await connection.execute(
+        "update nodes set last_seq = $2, gap_at = case when $3 then now() else gap_at end where node = $1",
+        node,
+        seq,
+        gap,
+    )
+
+
+async def mark_open(connection: asyncpg.Connection, node: str, seq: int, linked_ids: Iterable[str]) -> None:
+    """Note the linked ids of open calls, each with the first sequence at which it was seen open."""
+    await connection.execute(
+        """
+        insert into open_linked_ids (node, linked_id, first_seq)
+        select $1, linked_id, $2 from unnest($3::text[]) as linked_id
+        on conflict do nothing
+        """,
+        node,
+        seq,
+        list(linked_ids),
+    )
+
+
+async def mark_closed(connection: asyncpg.Connection, node: str, linked_ids: Iterable[str]) -> None:
+    await connection.execute(
+        "delete from open_linked_ids where node = $1 and linked_id = any($2::text[])", node, list(linked_ids)
+    )
+
+
+async def rows_of_open_calls(connection: asyncpg.Connection, node: str) -> list[Row]:
+    """All stored rows that the calls still open were folded from, in order; rows of ended calls are left out."""
+    records = await connection.fetch(
+        """
+        select r.row
+        from raw_rows r
+        where r.node = $1
+          and r.seq >= (select min(first_seq) from open_linked_ids where node = $1)
+          and (r.linked_id = '' or r.linked_id in (select linked_id from open_linked_ids where node = $1))
+        order by r.seq
+        """,
+        node,
+    )
+    return [from_json(record["row"]) for record in records]

@@ -1,0 +1,107 @@
+"""Click to call as CEL shows it: a Local pair between the user's devices and the destination."""
+
+from dataclasses import replace
+
+from gateway.calls.record import CallRecord
+from tests.unit.calls.tables import fold, rows
+
+ID = "019bd5b3-1f00-7abc-8def-000000000001"
+RINGING = f"""
+0.000 CHAN_START   Local/101@gw-ring-0;1 u={ID} l={ID} s@gw-ring
+0.000 CHAN_START   Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring
+0.001 APP_START    Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring app=Dial(PJSIP/101-desk/sip:101@127.0.0.1&PJSIP/101-mobile/sip:101@127.0.0.2,30)
+0.002 CHAN_START   PJSIP/101-desk-1 u=.1 l={ID} s@from-internal
+0.003 CHAN_START   PJSIP/101-mobile-2 u=.2 l={ID} s@from-internal
+"""
+USER_ANSWERED = f"""
+2.000 ANSWER       PJSIP/101-desk-1 u=.1 l={ID} 101@gw-ring
+2.000 HANGUP       PJSIP/101-mobile-2 u=.2 l={ID} 26
+2.000 CHAN_END     PJSIP/101-mobile-2 u=.2 l={ID}
+2.001 BRIDGE_ENTER PJSIP/101-desk-1 u=.1 l={ID} bridge=b1
+2.001 APP_START    Local/101@gw-ring-0;1 u={ID} l={ID} +61255501234@gw-connect app=Dial(PJSIP/+61255501234@trunk,60,I)
+2.002 BRIDGE_ENTER Local/101@gw-ring-0;2 u={ID}-2 l={ID} bridge=b1
+2.003 CHAN_START   PJSIP/trunk-3 u=.3 l={ID} s@from-trunk
+"""
+DESTINATION_ANSWERED = f"""
+4.000 BRIDGE_ENTER PJSIP/trunk-3 u=.3 l={ID} bridge=b2
+4.000 BRIDGE_ENTER Local/101@gw-ring-0;1 u={ID} l={ID} bridge=b2
+9.000 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 16 PJSIP/101-desk-1
+9.000 CHAN_END     PJSIP/101-desk-1 u=.1 l={ID}
+9.000 HANGUP       Local/101@gw-ring-0;2 u={ID}-2 l={ID} 16 PJSIP/101-desk-1 ANSWER
+9.000 HANGUP       Local/101@gw-ring-0;1 u={ID} l={ID} 16 - ANSWER
+9.001 HANGUP       PJSIP/trunk-3 u=.3 l={ID} 16
+9.001 LINKEDID_END PJSIP/trunk-3 u=.3 l={ID}
+"""
+
+
+def test_answered_on_both_legs() -> None:
+    record = _told(RINGING + USER_ANSWERED + DESTINATION_ANSWERED)
+    assert record.id == ID
+    assert (record.outcome, record.direction, record.hung_up_by) == ("answered", "outbound", "caller")
+    assert (record.caller.number, record.callee.number) == ("101", "+61255501234")
+    assert [(a.device or a.number, a.via, a.result) for a in record.attempts] == [
+        ("PJSIP/101-desk", "click_to_call", "answered"),
+        ("PJSIP/101-mobile", "click_to_call", "answered_elsewhere"),
+        ("+61255501234", "direct", "answered"),
+    ]
+    assert (record.ring_ms, record.talk_ms) == (1997, 5000)
+    assert [[p.number for p in s.parties] for s in record.segments] == [["101", "+61255501234"]]
+
+
+def test_the_states_as_they_happen() -> None:
+    states = [_told(RINGING), _told(RINGING + USER_ANSWERED), _told(RINGING + USER_ANSWERED + DESTINATION_ANSWERED)]
+    assert [record.state for record in states] == ["ringing_user", "ringing_destination", "ended"]
+
+
+def test_a_user_who_does_not_answer() -> None:
+    record = _told(
+        RINGING
+        + f"""
+    5.000 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 0
+    5.000 HANGUP       PJSIP/101-mobile-2 u=.2 l={ID} 0
+    5.001 HANGUP       Local/101@gw-ring-0;2 u={ID}-2 l={ID} 0 - NOANSWER
+    5.001 HANGUP       Local/101@gw-ring-0;1 u={ID} l={ID} 0
+    5.001 LINKEDID_END Local/101@gw-ring-0;1 u={ID} l={ID}
+    """
+    )
+    assert (record.outcome, record.end_reason) == ("no_answer", "user_no_answer")
+    assert {a.result for a in record.attempts} == {"no_answer"}
+
+
+def test_a_busy_destination() -> None:
+    record = _told(
+        RINGING
+        + USER_ANSWERED
+        + f"""
+    3.000 HANGUP       PJSIP/trunk-3 u=.3 l={ID} 17 PJSIP/trunk-3
+    3.000 HANGUP       Local/101@gw-ring-0;1 u={ID} l={ID} 17 dialplan/builtin BUSY
+    3.001 HANGUP       Local/101@gw-ring-0;2 u={ID}-2 l={ID} 17 - ANSWER
+    3.001 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 16
+    3.001 LINKEDID_END PJSIP/101-desk-1 u=.1 l={ID}
+    """
+    )
+    assert (record.outcome, record.end_reason, record.hangup_cause) == ("busy", "destination_busy", 17)
+    assert record.talk_ms == 0
+
+
+def test_a_user_who_hangs_up_while_the_destination_rings() -> None:
+    record = _told(
+        RINGING
+        + USER_ANSWERED
+        + f"""
+    3.000 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 16 PJSIP/101-desk-1
+    3.000 HANGUP       Local/101@gw-ring-0;2 u={ID}-2 l={ID} 16 PJSIP/101-desk-1 ANSWER
+    3.000 HANGUP       Local/101@gw-ring-0;1 u={ID} l={ID} 16 - CANCEL
+    3.001 HANGUP       PJSIP/trunk-3 u=.3 l={ID} 16
+    3.001 LINKEDID_END PJSIP/trunk-3 u=.3 l={ID}
+    """
+    )
+    assert (record.outcome, record.hung_up_by) == ("cancelled", "caller")
+    assert record.attempts[-1].result == "cancelled"
+
+
+def _told(table: str) -> CallRecord:
+    """The record of the table, with the account on its rows as Originate's Account header puts it there."""
+    feed = [replace(row, account_code="acme") for row in rows(table)]
+    (record,) = fold(feed)[0]
+    return record

@@ -1,0 +1,118 @@
+"""Calls from one party to another, as CEL shows them."""
+
+from tests.unit.calls.tables import fold, rows, told
+
+ANSWERED = """
+0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
+0.001 APP_START    PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5,tTkK)
+0.002 CHAN_START   PJSIP/103-1 u=.1 l=.0 s@from-internal cid=103
+2.000 ANSWER       PJSIP/103-1 u=.1 l=.0 app=AppDial((Outgoing Line))
+2.000 ANSWER       PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5,tTkK)
+2.001 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.0 bridge=b1
+2.002 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 bridge=b1
+6.000 BRIDGE_EXIT  PJSIP/102-0 u=.0 l=.0 bridge=b1
+6.000 APP_END      PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5,tTkK)
+6.000 HANGUP       PJSIP/102-0 u=.0 l=.0 16 PJSIP/102-0 ANSWER
+6.000 CHAN_END     PJSIP/102-0 u=.0 l=.0
+6.001 BRIDGE_EXIT  PJSIP/103-1 u=.1 l=.0 bridge=b1
+6.001 HANGUP       PJSIP/103-1 u=.1 l=.0 16 PJSIP/102-0
+6.001 CHAN_END     PJSIP/103-1 u=.1 l=.0
+6.001 LINKEDID_END PJSIP/103-1 u=.1 l=.0
+"""
+
+UNANSWERED = """
+0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
+0.001 APP_START    PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5,tTkK)
+0.002 CHAN_START   PJSIP/103-1 u=.1 l=.0 s@from-internal cid=103
+5.000 HANGUP       PJSIP/103-1 u=.1 l=.0 {called}
+5.000 CHAN_END     PJSIP/103-1 u=.1 l=.0
+5.001 APP_END      PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5,tTkK)
+5.001 HANGUP       PJSIP/102-0 u=.0 l=.0 {caller}
+5.001 CHAN_END     PJSIP/102-0 u=.0 l=.0
+5.001 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+"""
+
+
+def test_an_answered_call_tells_who_talked_how_long_and_who_hung_up() -> None:
+    record = told(ANSWERED)
+    assert (record.outcome, record.direction, record.hung_up_by) == ("answered", "internal", "caller")
+    assert (record.duration_ms, record.ring_ms, record.talk_ms) == (6001, 2000, 3998)
+    assert record.answered_by is not None
+    assert record.answered_by.device == "PJSIP/103"
+    assert [(a.device, a.result) for a in record.attempts] == [("PJSIP/103", "answered")]
+    assert [[p.number for p in s.parties] for s in record.segments] == [["102", "103"]]
+    assert record.complete
+    assert record.settled
+
+
+def test_the_called_party_hanging_up_is_told() -> None:
+    assert told(ANSWERED.replace("16 PJSIP/102-0", "16 PJSIP/103-1")).hung_up_by == "callee"
+
+
+def test_an_operator_hanging_up_is_the_system() -> None:
+    assert told(ANSWERED.replace("16 PJSIP/102-0", "16 -")).hung_up_by == "system"
+
+
+def test_no_answer() -> None:
+    record = told(UNANSWERED.format(called="0", caller="16 dialplan/builtin NOANSWER"))
+    assert (record.outcome, record.attempts[0].result, record.hung_up_by) == ("no_answer", "no_answer", "system")
+    assert record.ring_ms == 4999
+
+
+def test_busy_by_the_called_legs_own_cause() -> None:
+    record = told(UNANSWERED.format(called="17 PJSIP/103-1", caller="17 dialplan/builtin BUSY"))
+    assert (record.outcome, record.attempts[0].result, record.hangup_cause) == ("busy", "busy", 17)
+
+
+def test_declined_though_dialstatus_says_no_answer() -> None:
+    record = told(UNANSWERED.format(called="21 PJSIP/103-1", caller="21 dialplan/builtin NOANSWER"))
+    assert (record.outcome, record.attempts[0].result) == ("declined", "declined")
+
+
+def test_cancelled_by_the_caller() -> None:
+    record = told(UNANSWERED.format(called="127 -", caller="127 PJSIP/102-0 CANCEL"))
+    assert (record.outcome, record.attempts[0].result, record.hung_up_by) == ("cancelled", "cancelled", "caller")
+
+
+def test_an_unregistered_device_is_an_attempt_though_it_has_no_channel() -> None:
+    record = told("""
+    0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 105@from-internal cid=102 "Bob"
+    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 105@from-internal app=Dial(PJSIP/105,8,tT)
+    0.002 APP_END      PJSIP/102-0 u=.0 l=.0 105@from-internal app=Dial(PJSIP/105,8,tT)
+    0.002 HANGUP       PJSIP/102-0 u=.0 l=.0 20 dialplan/builtin
+    0.002 CHAN_END     PJSIP/102-0 u=.0 l=.0
+    0.002 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+    """)
+    assert [(a.device, a.result) for a in record.attempts] == [("PJSIP/105", "unreachable")]
+    assert (record.outcome, record.end_reason, record.ring_ms) == ("failed", "unreachable", 0)
+
+
+def test_a_refused_trunk_is_failed_outbound_with_the_number_dialled() -> None:
+    record = told("""
+    0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 +61255501234@from-internal cid=102 "Bob"
+    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 +61255501234@from-internal cid=+61290000001 app=Dial(PJSIP/+61255501234@trunk,8)
+    0.002 CHAN_START   PJSIP/trunk-1 u=.1 l=.0 s@from-trunk
+    0.100 HANGUP       PJSIP/trunk-1 u=.1 l=.0 34 PJSIP/trunk-1
+    0.100 CHAN_END     PJSIP/trunk-1 u=.1 l=.0
+    0.101 HANGUP       PJSIP/102-0 u=.0 l=.0 34 dialplan/builtin CONGESTION
+    0.101 CHAN_END     PJSIP/102-0 u=.0 l=.0
+    0.101 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+    """)
+    assert (record.direction, record.outcome, record.hangup_cause) == ("outbound", "failed", 34)
+    assert (record.caller.number, record.callee.number) == ("102", "+61255501234")
+    assert [(a.number, a.device, a.result) for a in record.attempts] == [("+61255501234", None, "failed")]
+
+
+def test_events_do_not_depend_on_batching() -> None:
+    everything = rows(ANSWERED)
+    whole, events = fold(everything)
+    assert [event.type for event in events] == ["call.started", "call.answered", "call.ended"]
+    for size in range(1, len(everything) + 1):
+        assert fold(everything, size) == (whole, events)
+
+
+def test_every_suffix_folds_and_says_that_it_is_not_complete() -> None:
+    everything = rows(ANSWERED)
+    for start in range(1, len(everything) - 1):
+        for record in fold(everything[start:])[0]:
+            assert not record.complete
