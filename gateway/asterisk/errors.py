@@ -1,13 +1,13 @@
 """What can go wrong between the gateway and Asterisk.
 
-    AmiError
-    ├── NotConnected     nothing was sent: there is no link now
-    ├── LinkLost         sent, never answered: it may or may not have been done
-    ├── ActionTimeout    sent, not answered in time: it may or may not have been done
-    ├── ActionRefused    Asterisk answered with an error: it was not done
-    ├── TooManyActions   nothing was sent: too many answers are awaited already
-    ├── UnsafeValue      nothing was sent: a value that must not reach Asterisk
-    └── FrameTooLong     the peer sends something that is no AMI frame; the link is cut
+AmiError
+├── NotConnected     nothing was sent: there is no link now
+├── LinkLost         sent, never answered: it may or may not have been done
+├── ActionTimeout    sent, not answered in time: it may or may not have been done
+├── ActionRefused    Asterisk answered with an error: it was not done
+├── TooManyActions   nothing was sent: too many answers are awaited already
+├── UnsafeValue      nothing was sent: a value that must not reach Asterisk
+└── FrameTooLong     the peer sends something that is no AMI frame; the link is cut
 """
 
 

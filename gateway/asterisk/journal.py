@@ -1,0 +1,178 @@
+"""The rows that Asterisk itself writes: `cel_custom`'s file and, beside it, `queue_log`.
+
+Facts of queue_log are written before the last CEL row of their call. So the CEL file is read
+to its end first and queue_log after it: then every fact that precedes a CEL row read is there,
+and is given before it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.asterisk.cel_csv import RECORD_START, cel_row
+from gateway.asterisk.queue_log import line_second, queue_row
+from gateway.asterisk.source import Batch, Position
+from gateway.asterisk.tail import Tail
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
+
+log = logging.getLogger(__name__)
+
+CEL = "cel"
+QUEUE = "queue"
+POLL_SECONDS = 0.05
+SETTLE_SECONDS = 1.0
+"""How long after Asterisk told its channels their rows are surely in the file."""
+
+LONGEST_QUEUE_SECONDS = 86_400
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One stream's part of a batch."""
+
+    position: Position | None
+    rows: list[Row] = field(default_factory=list)
+    at_end: bool = False
+    skipped: int = 0
+
+
+class JournalSource:
+    """See `source.Source`. Either file may be missing, or come later."""
+
+    def __init__(
+        self,
+        cel_path: Path,
+        queue_log_path: Path | None = None,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        settle_seconds: float = SETTLE_SECONDS,
+    ) -> None:
+        self._cel = Tail(cel_path, RECORD_START)
+        self._queue = Tail(queue_log_path) if queue_log_path else None
+        self._poll = poll_seconds
+        self._settle = settle_seconds
+        self._news = asyncio.Event()
+        self._alive: ChannelsAlive | None = None
+        self._alive_due = 0.0
+        self._alive_given_before: Mapping[str, Position] | None = None
+
+    async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+        """See `source.Source`."""
+        cel = self._read_cel(positions.get(CEL), limit)
+        queue = self._read_queue(positions.get(QUEUE), cel, limit)
+        rows = queue.rows + cel.rows
+        at_end = cel.at_end and queue.at_end
+        after = {
+            stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
+        }
+        self._give_alive(rows, positions, after, at_end)
+        skipped = cel.skipped + queue.skipped
+        if skipped:
+            log.warning("%d records of the journal could not be read; they are skipped", skipped)
+        return Batch(rows, after, at_end, skipped)
+
+    async def wait(self, timeout: float) -> None:
+        """See `source.Source`."""
+        deadline = time.monotonic() + timeout
+        while not self._news.is_set() and not self._has_changed():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(remaining, self._poll)):
+                    await self._news.wait()
+        self._news.clear()
+
+    def wake(self) -> None:
+        """See `source.Source`."""
+        self._news.set()
+
+    def release(self, positions: Mapping[str, Position]) -> None:
+        """The files are Asterisk's and logrotate's."""
+
+    def note_alive(self, alive: ChannelsAlive) -> None:
+        """Gives it after the rows that were on their way when it was taken."""
+        self._alive = alive
+        self._alive_due = time.monotonic() + self._settle
+        self._alive_given_before = None
+
+    def _has_changed(self) -> bool:
+        alive_is_due = (
+            self._alive is not None and self._alive_given_before is None and time.monotonic() >= self._alive_due
+        )
+        return alive_is_due or self._cel.has_changed() or (self._queue is not None and self._queue.has_changed())
+
+    def _give_alive(
+        self, rows: list[Row], before: Mapping[str, Position], after: Mapping[str, Position], at_end: bool
+    ) -> None:
+        if self._alive is None:
+            return
+        if self._alive_given_before is not None and dict(before) == self._alive_given_before:
+            # The batch that held it was committed: this one begins where that one ended.
+            self._alive = self._alive_given_before = None
+            return
+        if at_end and time.monotonic() >= self._alive_due:
+            rows.append(self._alive)
+            self._alive_given_before = dict(after)
+
+    def _read_cel(self, position: Position | None, limit: int) -> _Reading:
+        reading = _Reading(position)
+        while not reading.at_end and len(reading.rows) < limit:
+            chunk = self._cel.read(reading.position)
+            reading.skipped += chunk.skipped
+            if chunk.lost:
+                log.error("the CEL journal was cut or replaced before it was read to its end")
+                reading.rows.append(Gap(time.time_ns() // 1000))
+            for record, after in chunk.records:
+                if len(reading.rows) >= limit:
+                    return reading
+                reading.position = Position(chunk.file_id, after)
+                try:
+                    row = cel_row(record)
+                except ValueError:
+                    reading.skipped += 1
+                    continue
+                if row is not None:
+                    reading.rows.append(row)
+            reading.position = chunk.position or reading.position
+            reading.at_end = chunk.at_end
+        return reading
+
+    def _read_queue(self, position: Position | None, cel: _Reading, limit: int) -> _Reading:
+        reading = _Reading(position)
+        if self._queue is None:
+            reading.at_end = True
+            return reading
+        times = [row.at for row in cel.rows if isinstance(row, CelRow)]
+        if not times and not cel.at_end:
+            return reading
+        until = None if cel.at_end else times[-1] // 1_000_000
+        since = times[0] // 1_000_000 - LONGEST_QUEUE_SECONDS if times else None
+        most = None if times else limit
+        while not reading.at_end and (most is None or len(reading.rows) < most):
+            chunk = self._queue.read(reading.position)
+            reading.skipped += chunk.skipped
+            for line, after in chunk.records:
+                second = line_second(line)
+                if second is not None and until is not None and second > until:
+                    return reading
+                if most is not None and len(reading.rows) >= most:
+                    return reading
+                reading.position = Position(chunk.file_id, after)
+                if second is not None and since is not None and second < since:
+                    # History from before the CEL journal began: no call of it can be told.
+                    continue
+                try:
+                    row = queue_row(line)
+                except ValueError:
+                    reading.skipped += 1
+                    continue
+                if row is not None:
+                    reading.rows.append(row)
+            reading.position = chunk.position or reading.position
+            reading.at_end = chunk.at_end
+        return reading

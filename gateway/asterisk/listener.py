@@ -1,0 +1,170 @@
+"""Listens to one Asterisk over AMI.
+
+Without a journal it writes what it hears into the spool, and marks what it did not hear; with
+one it only wakes the reader. Either way it asks, after each connecting, which channels live,
+so that calls whose end was missed can be closed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gateway.asterisk.ami import AmiSession, Pace
+from gateway.asterisk.asterisk_time import read_time
+from gateway.asterisk.calls_control import live_channels
+from gateway.asterisk.cel_ami import ROW_EVENTS, row_of_event
+from gateway.asterisk.errors import ActionRefused, AmiError
+from gateway.asterisk.source import Source
+from gateway.asterisk.spool import SpoolWriter, now
+from gateway.calls.rows import ChannelsAlive, Gap, Instant
+
+log = logging.getLogger(__name__)
+
+SURVEY_RETRY_SECONDS = 1.0
+SURVEY_TIMEOUT_SECONDS = 10.0
+
+
+class Listener:
+    """The node's one session with events.
+
+    Args:
+        url: `ami://user:secret@host:port`.
+        spool_dir: where what is heard is written; None in journal mode.
+        source: whose reader is woken.
+        on_hint: gets the events that are no rows (`DialState` …), synchronously; for live views only.
+
+    `since`: instant of the sign-in of the present connection; `last_event_at`: of the last event.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        spool_dir: Path | None,
+        source: Source,
+        *,
+        on_hint: Callable[[Mapping[str, str]], None] | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.session = AmiSession(
+            url,
+            events=True,
+            on_event=self._heard,
+            on_state=self._state_changed,
+            wanted_events=None if on_hint else ROW_EVENTS,
+            pace=pace,
+        )
+        self.since: Instant | None = None
+        self.last_event_at: Instant | None = None
+        self.system_name: str | None = None
+        self.version: str | None = None
+        self.rows_unreadable = 0
+        self._spool = SpoolWriter(spool_dir) if spool_dir is not None else None
+        self._source = source
+        self._on_hint = on_hint
+        self._survey: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self.session.connected
+
+    @property
+    def last_error(self) -> str | None:
+        return self.session.last_error
+
+    @property
+    def rows_lost(self) -> int:
+        """Rows that could not be written to the spool."""
+        return self._spool.rows_lost if self._spool else 0
+
+    async def start(self) -> None:
+        """Marks that nothing was heard until now, and begins to connect."""
+        self._write_gap()
+        await self.session.start()
+
+    async def close(self) -> None:
+        """Signs off; the spool is complete to the last event heard."""
+        await self._end_survey()
+        await self.session.close()
+        if self._spool is not None:
+            self._spool.close()
+
+    def _heard(self, headers: Mapping[str, str]) -> None:
+        heard_at = now()
+        self.last_event_at = heard_at
+        if headers["Event"] not in ROW_EVENTS:
+            if self._on_hint is not None:
+                self._on_hint(headers)
+            return
+        if self._spool is not None:
+            try:
+                row = row_of_event(headers, heard_at)
+            except (ValueError, KeyError) as error:
+                # Content is not logged: it names people and numbers.
+                self.rows_unreadable += 1
+                log.warning("an event cannot be read (%s); it is skipped", type(error).__name__)
+                return
+            if row is None:
+                return
+            self._spool.append(row)
+        self._source.wake()
+
+    def _state_changed(self, connected: bool) -> None:
+        if self._survey is not None:
+            self._survey.cancel()
+            self._survey = None
+        if not connected:
+            self.since = None
+            return
+        self.since = now()
+        self._write_gap()
+        self._survey = asyncio.create_task(self._ask(self.since), name="ami survey")
+
+    def _write_gap(self) -> None:
+        if self._spool is not None:
+            self._spool.append(Gap(now()))
+            self._source.wake()
+
+    async def _ask(self, connected_at: Instant) -> None:
+        """Asks until it has the answer; a lost link cancels it."""
+        while True:
+            try:
+                ahead = await self._clock_difference()
+                channels = await live_channels(self.session)
+                break
+            except ActionRefused as error:
+                log.error("Asterisk refuses to list its channels: %s", error.message)
+                return
+            except AmiError:
+                await asyncio.sleep(SURVEY_RETRY_SECONDS)
+        alive = ChannelsAlive(now() + ahead, connected_at + ahead, frozenset(c.unique_id for c in channels))
+        if self._spool is not None:
+            self._spool.append(alive)
+        else:
+            self._source.note_alive(alive)
+        self._source.wake()
+        await self._ask_who()
+
+    async def _clock_difference(self) -> int:
+        """Microseconds by which Asterisk's clock is ahead of ours: rows carry Asterisk's."""
+        asked = now()
+        reply = await self.session.action("Ping", timeout=SURVEY_TIMEOUT_SECONDS)
+        try:
+            return read_time(reply.headers["Timestamp"]) - (asked + now()) // 2
+        except (KeyError, ValueError):
+            return 0
+
+    async def _ask_who(self) -> None:
+        try:
+            reply = await self.session.action("CoreSettings", timeout=SURVEY_TIMEOUT_SECONDS)
+        except AmiError as error:
+            log.info("Asterisk does not tell its settings: %s", type(error).__name__)
+            return
+        self.system_name = reply.headers.get("SystemName") or None
+        self.version = reply.headers.get("AsteriskVersion") or None
+
+    async def _end_survey(self) -> None:
+        survey, self._survey = self._survey, None
+        if survey is not None:
+            survey.cancel()
+            await asyncio.gather(survey, return_exceptions=True)

@@ -1,0 +1,56 @@
+"""A row as one line of JSON, and back: the spool's format."""
+
+import json
+from typing import Any
+
+from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, Gap, QueueRow, Row
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def row_to_json(row: Row) -> str:
+    """`["cel", …fields in their order]`, `["queue", …]`, `["gap", at]`, `["alive", at, since, [ids]]`."""
+    return _encode(_values(row))
+
+
+def row_from_json(line: bytes) -> Row:
+    """Exact inverse.
+
+    Raises:
+        ValueError: not such a line.
+    """
+    try:
+        kind, *fields = json.loads(line)
+        match kind:
+            case "cel":
+                fields[-1] = fields[-1] or NOTHING
+                return CelRow(*fields)
+            case "queue":
+                return QueueRow(*fields)
+            case "gap":
+                return Gap(*fields)
+            case "alive":
+                at, since, unique_ids = fields
+                return ChannelsAlive(at, since, frozenset(unique_ids))
+    except (TypeError, IndexError) as error:
+        raise ValueError("not a row") from error
+    raise ValueError("not a row")
+
+
+def _values(row: Row) -> list[Any]:
+    match row:
+        case CelRow():
+            return [
+                "cel", row.event, row.at, row.channel, row.unique_id, row.linked_id, row.exten, row.context,
+                row.caller_number, row.caller_name, row.app, row.app_data, row.peer, row.account_code, row.dnid,
+                row.user_type, dict(row.extra),
+            ]  # fmt: skip
+        case QueueRow():
+            return [
+                "queue", row.event, row.at, row.unique_id, row.queue, row.member, row.position,
+                row.original_position,
+            ]  # fmt: skip
+        case Gap():
+            return ["gap", row.at]
+        case ChannelsAlive():
+            return ["alive", row.at, row.since, sorted(row.unique_ids)]
