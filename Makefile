@@ -1,0 +1,55 @@
+# One way to run things, for people and for CI. `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup asterisk test lint types unit postgres real lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+setup: $(VENV)/ready asterisk ## everything that running and testing need: packages, virtual environment, Asterisk
+
+$(VENV)/ready: pyproject.toml docker/requirements.txt docker/packages.sh
+	@echo '== system packages'
+	@bash docker/packages.sh
+	@echo '== virtual environment'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r docker/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+asterisk: $(VENV)/ready ## Asterisk 22: the installed one, or a small root, made once
+	@echo '== Asterisk'
+	@$(BIN)/python -m tests.lab.root
+
+lint: $(VENV)/ready ## style and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(VENV)/ready ## mypy, strict
+	@$(BIN)/mypy
+
+unit: $(VENV)/ready ## tests of pure code and scripted peers
+	@$(BIN)/pytest tests/unit
+
+postgres: $(VENV)/ready ## tests on a real Postgres
+	@$(BIN)/pytest tests/postgres
+
+real: setup ## tests on a real Asterisk with real phones
+	@$(BIN)/pytest tests/asterisk
+
+test: setup lint types ## set up, then lint, types and every test
+	@$(BIN)/pytest
+
+lock: $(VENV)/ready ## pin the dependencies anew
+	@$(BIN)/pip install --quiet pip-tools
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --strip-extras --extra dev -o docker/requirements.txt pyproject.toml
+
+clean: ## remove what setup made in the work tree
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
