@@ -15,6 +15,7 @@ from gateway.calls.identity import given_id
 from gateway.calls.rows import CelRow, Gap, Row
 from gateway.ingest.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
+from gateway.store.connection import Connection, Pool
 
 BATCH_ROWS = 2_000
 WAIT_SECONDS = 0.5
@@ -40,7 +41,7 @@ class Progress:
 class Ingest:
     """Reads `source`, writes calls of `node`. Run it once per node: it holds a lock while it runs."""
 
-    def __init__(self, pool: asyncpg.Pool, node: str, source: Source) -> None:
+    def __init__(self, pool: Pool, node: str, source: Source) -> None:
         self._pool = pool
         self._node = node
         self._source = source
@@ -60,7 +61,7 @@ class Ingest:
                 await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                 failures += 1
 
-    async def _write(self, connection: asyncpg.Connection) -> None:
+    async def _write(self, connection: Connection) -> None:
         await connection.execute("select pg_advisory_lock(hashtextextended('ingest:' || $1, 0))", self._node)
         try:
             await self._follow(connection)
@@ -68,7 +69,7 @@ class Ingest:
             if not connection.is_closed():
                 await connection.execute("select pg_advisory_unlock_all()")
 
-    async def _follow(self, connection: asyncpg.Connection) -> None:
+    async def _follow(self, connection: Connection) -> None:
         version = await directories.latest(connection)
         fold = await self._restore(connection)
         where = await positions.load(connection, self._node)
@@ -89,7 +90,7 @@ class Ingest:
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
 
-    async def _restore(self, connection: asyncpg.Connection) -> Fold:
+    async def _restore(self, connection: Connection) -> Fold:
         """The fold as it was after the last commit: the rows of open calls, folded again, told to nobody."""
         history = DirectoryHistory(await directories.history(connection, self._node))
         fold = Fold(self._node, history.at, to_e164)
@@ -100,7 +101,7 @@ class Ingest:
         fold.drain()
         return fold
 
-    async def _know_originations(self, connection: asyncpg.Connection, fold: Fold, rows: Sequence[Row]) -> None:
+    async def _know_originations(self, connection: Connection, fold: Fold, rows: Sequence[Row]) -> None:
         ids = {
             given
             for row in rows
@@ -109,7 +110,7 @@ class Ingest:
         for origination in await placed.by_id(connection, self._node, ids):
             fold.know(origination)
 
-    async def _commit(self, connection: asyncpg.Connection, fold: Fold, batch: Batch) -> None:
+    async def _commit(self, connection: Connection, fold: Fold, batch: Batch) -> None:
         async with connection.transaction():
             await self._know_originations(connection, fold, batch.rows)
             for row in batch.rows:
@@ -130,7 +131,7 @@ class Ingest:
         self.progress.unowned_calls = fold.unowned
         self.progress.last_commit_at = datetime.now(UTC)
 
-    async def _tell(self, connection: asyncpg.Connection, changes: Changes) -> None:
+    async def _tell(self, connection: Connection, changes: Changes) -> None:
         await calls.write_records(connection, changes.records)
         await calls.write_merged(connection, changes.merged)
         await calls.append_events(connection, changes.events)
@@ -138,7 +139,7 @@ class Ingest:
             connection, [(r.account, r.id) for r in changes.records if r.account and r.origin is not None]
         )
 
-    async def _fail_overdue(self, connection: asyncpg.Connection) -> None:
+    async def _fail_overdue(self, connection: Connection) -> None:
         """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline."""
         async with connection.transaction():
             failed = await placed.overdue(connection, self._node)

@@ -9,13 +9,12 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from gateway.calls.document import as_text, call_document, user_call_document, visit_document, visit_duration_ms
 from gateway.calls.instant import to_datetime
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import Instant
 from gateway.calls.views import user_calls
+from gateway.store.connection import Connection
 
 UPSERT_CALL = """
 insert into calls (account_id, id, node, linked_ids, state, direction, outcome, caller_number, callee_number,
@@ -58,7 +57,7 @@ where visits.document::text <> excluded.document::text or visits.state <> exclud
 """
 
 
-async def write_records(connection: asyncpg.Connection, records: Sequence[CallRecord]) -> None:
+async def write_records(connection: Connection, records: Sequence[CallRecord]) -> None:
     """Upsert each record with its user-calls, queue-calls and ring-group-calls rows."""
     last = {(record.account, record.id): record for record in records}
     owned = [record for record in last.values() if record.account is not None]
@@ -67,7 +66,7 @@ async def write_records(connection: asyncpg.Connection, records: Sequence[CallRe
     await connection.executemany(UPSERT_VISIT, [row for record in owned for row in _visit_values(record)])
 
 
-async def write_merged(connection: asyncpg.Connection, merged: Iterable[tuple[str, str, str]]) -> None:
+async def write_merged(connection: Connection, merged: Iterable[tuple[str, str, str]]) -> None:
     """(account, id that is over, id it joined): the old id stays resolvable, its rows are gone."""
     for account, old, into in merged:
         await connection.execute(
@@ -93,7 +92,7 @@ async def write_merged(connection: asyncpg.Connection, merged: Iterable[tuple[st
             await connection.execute(f"delete from {table} where account_id = $1 and call_id = $2", account, UUID(old))
 
 
-async def append_events(connection: asyncpg.Connection, events: Sequence[DomainEvent]) -> None:
+async def append_events(connection: Connection, events: Sequence[DomainEvent]) -> None:
     """Give each event the next sequence of its account and wake the dispatchers at commit.
 
     The account's row is locked until the transaction ends: sequences are dense and in order.

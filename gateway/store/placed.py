@@ -11,6 +11,7 @@ from gateway.calls.never_began import never_began
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent, UserRef
 from gateway.calls.rows import Instant
+from gateway.store.connection import Connection
 
 MARGIN = "10 seconds"
 """After the deadline nobody is rung; the margin is for rows still on their way."""
@@ -29,7 +30,7 @@ class NeverBegan:
     events: tuple[DomainEvent, ...]
 
 
-async def by_id(connection: asyncpg.Connection, node: str, ids: Iterable[str]) -> list[Origination]:
+async def by_id(connection: Connection, node: str, ids: Iterable[str]) -> list[Origination]:
     """The originations of this node among `ids`."""
     wanted = [UUID(one) for one in ids]
     if not wanted:
@@ -40,7 +41,7 @@ async def by_id(connection: asyncpg.Connection, node: str, ids: Iterable[str]) -
     return [_origination(record) for record in records]
 
 
-async def mark_recorded(connection: asyncpg.Connection, calls: Sequence[tuple[str, str]]) -> None:
+async def mark_recorded(connection: Connection, calls: Sequence[tuple[str, str]]) -> None:
     """The calls (account, id) have a record now."""
     await connection.executemany(
         "update originations set state = 'recorded' where account_id = $1 and id = $2 and state <> 'recorded'",
@@ -48,7 +49,7 @@ async def mark_recorded(connection: asyncpg.Connection, calls: Sequence[tuple[st
     )
 
 
-async def overdue(connection: asyncpg.Connection, node: str) -> list[NeverBegan]:
+async def overdue(connection: Connection, node: str) -> list[NeverBegan]:
     """Originations that Asterisk refused, or that it was not seen to begin although their time is over.
 
     To be asked only when the source was read to its end.

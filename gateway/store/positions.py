@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 
-import asyncpg
-
 from gateway.asterisk.source import Position
+from gateway.store.connection import Connection
 
 
-async def load(connection: asyncpg.Connection, node: str) -> dict[str, Position]:
+async def load(connection: Connection, node: str) -> dict[str, Position]:
     """By stream: `spool`, or `journal` and `queue_log`."""
     records = await connection.fetch("select stream, file_id, byte_offset from source_positions where node = $1", node)
     return {record["stream"]: Position(record["file_id"], record["byte_offset"]) for record in records}
 
 
-async def save(connection: asyncpg.Connection, node: str, positions: Mapping[str, Position]) -> None:
+async def save(connection: Connection, node: str, positions: Mapping[str, Position]) -> None:
     await connection.executemany(
         """
         insert into source_positions (node, stream, file_id, byte_offset) values ($1, $2, $3, $4)

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import asyncpg
-
 from gateway.calls.instant import to_datetime
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
+from gateway.store.connection import Connection
 
 KINDS: dict[str, type[Any]] = {"cel": CelRow, "queue": QueueRow, "gap": Gap, "alive": ChannelsAlive}
 NAMES = {kind: name for name, kind in KINDS.items()}
@@ -35,7 +34,7 @@ def from_json(text: str) -> Row:
     return row
 
 
-async def append(connection: asyncpg.Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
+async def append(connection: Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
     """Store `rows` as `first_seq`, `first_seq + 1`, … of the node."""
     await connection.copy_records_to_table(
         "raw_rows",
@@ -54,14 +53,14 @@ async def append(connection: asyncpg.Connection, node: str, first_seq: int, rows
     )
 
 
-async def last_seq(connection: asyncpg.Connection, node: str) -> int:
+async def last_seq(connection: Connection, node: str) -> int:
     """The sequence of the node's youngest row, which this transaction alone may extend."""
     await connection.execute("insert into nodes (node) values ($1) on conflict do nothing", node)
     value: int = await connection.fetchval("select last_seq from nodes where node = $1 for update", node)
     return value
 
 
-async def set_last_seq(connection: asyncpg.Connection, node: str, seq: int, *, gap: bool) -> None:
+async def set_last_seq(connection: Connection, node: str, seq: int, *, gap: bool) -> None:
     await connection.execute(
         "update nodes set last_seq = $2, gap_at = case when $3 then now() else gap_at end where node = $1",
         node,
@@ -70,7 +69,7 @@ async def set_last_seq(connection: asyncpg.Connection, node: str, seq: int, *, g
     )
 
 
-async def mark_open(connection: asyncpg.Connection, node: str, seq: int, linked_ids: Iterable[str]) -> None:
+async def mark_open(connection: Connection, node: str, seq: int, linked_ids: Iterable[str]) -> None:
     """Note the linked ids of open calls, each with the first sequence at which it was seen open."""
     await connection.execute(
         """
@@ -84,13 +83,13 @@ async def mark_open(connection: asyncpg.Connection, node: str, seq: int, linked_
     )
 
 
-async def mark_closed(connection: asyncpg.Connection, node: str, linked_ids: Iterable[str]) -> None:
+async def mark_closed(connection: Connection, node: str, linked_ids: Iterable[str]) -> None:
     await connection.execute(
         "delete from open_linked_ids where node = $1 and linked_id = any($2::text[])", node, list(linked_ids)
     )
 
 
-async def rows_of_open_calls(connection: asyncpg.Connection, node: str) -> list[Row]:
+async def rows_of_open_calls(connection: Connection, node: str) -> list[Row]:
     """All stored rows that the calls still open were folded from, in order; rows of ended calls are left out."""
     records = await connection.fetch(
         """
