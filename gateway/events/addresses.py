@@ -1,0 +1,75 @@
+"""Where a webhook may go: public addresses, and what the operator allows, judged on the resolved address.
+
+The connection goes to the very address that was judged, so that a name cannot change in between.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import anyio
+import httpcore
+import httpx
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class AddressRefused(httpcore.ConnectError):
+    """The endpoint's name leads to an address to which webhooks may not go."""
+
+
+def may_go(address: Address, allowed: Iterable[Network]) -> bool:
+    """Whether `address` is public, or in a network that the operator allows."""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if any(address.version == network.version and address in network for network in allowed):
+        return True
+    return address.is_global and not address.is_multicast
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to public addresses only."""
+
+    def __init__(self, allowed: Sequence[Network]) -> None:
+        self._allowed = allowed
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore.ConnectError(f"cannot resolve {host}") from error
+        addresses = [str(entry[4][0]) for entry in found]
+        for address in addresses:
+            if not may_go(ipaddress.ip_address(address.partition("%")[0]), self._allowed):
+                raise AddressRefused("address refused: it is not public")
+        return await self._backend.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(
+        self,
+        path: str,  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore.AsyncNetworkStream:
+        raise AddressRefused("webhooks go over TCP")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+
+def checked_transport(allowed: Sequence[Network]) -> httpx.AsyncHTTPTransport:
+    """An httpx transport whose every connection goes through `CheckedBackend`."""
+    transport = httpx.AsyncHTTPTransport(trust_env=False)
+    pool = transport._pool
+    assert isinstance(pool, httpcore.AsyncConnectionPool)
+    pool._network_backend = CheckedBackend(allowed)
+    return transport

@@ -1,0 +1,200 @@
+"""Webhook endpoints and their deliveries.
+
+A delivery is one event on its way to one endpoint. Deliveries are made from the event log, in
+order of sequence, under the endpoint's row lock: each event once. Of one call's deliveries to
+one endpoint only the earliest pending is due, so that their order is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.store.connection import Connection, Pool
+
+CLAIM_SECONDS = 60
+"""A claimed delivery comes due again if its dispatcher died with it."""
+
+ENQUEUE = """
+with endpoint as (
+    select account_id, id, enqueued_sequence, event_types
+    from webhooks
+    where enabled and enqueued_sequence < (select last_sequence from accounts where accounts.id = webhooks.account_id)
+    for update skip locked
+), made as (
+    insert into webhook_deliveries (account_id, webhook_id, sequence, call_id)
+    select e.account_id, w.id, e.sequence, e.call_id
+    from endpoint w
+    join events e on e.account_id = w.account_id and e.sequence > w.enqueued_sequence
+    where w.event_types = '{}' or e.type = any(w.event_types)
+    on conflict do nothing
+)
+update webhooks w
+set enqueued_sequence = (select max(e.sequence) from events e where e.account_id = w.account_id)
+from endpoint
+where w.account_id = endpoint.account_id and w.id = endpoint.id
+"""
+
+CLAIM = """
+with due as (
+    select d.account_id, d.webhook_id, d.sequence
+    from webhook_deliveries d
+    where d.state = 'pending' and d.next_try_at <= now()
+      and not exists (
+          select from webhook_deliveries earlier
+          where earlier.account_id = d.account_id and earlier.webhook_id = d.webhook_id
+            and earlier.call_id = d.call_id and earlier.state = 'pending' and earlier.sequence < d.sequence)
+    order by d.next_try_at, d.sequence
+    limit $1
+    for update skip locked
+)
+update webhook_deliveries d
+set next_try_at = now() + make_interval(secs => $2), tries = d.tries + 1
+from due, webhooks w, events e
+where d.account_id = due.account_id and d.webhook_id = due.webhook_id and d.sequence = due.sequence
+  and w.account_id = d.account_id and w.id = d.webhook_id
+  and e.account_id = d.account_id and e.sequence = d.sequence
+returning d.account_id, d.webhook_id, d.sequence, d.tries, w.url, w.secret_encrypted,
+          e.id as event_id, e.type, e.occurred_at, e.data
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    account: str
+    id: str
+    url: str
+    event_types: tuple[str, ...]
+    enabled: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery to be tried now. `tries` counts this one; `data` is JSON text."""
+
+    account: str
+    webhook_id: str
+    sequence: int
+    tries: int
+    url: str
+    secret_encrypted: bytes
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: str
+
+
+async def create(
+    connection: Connection, account: str, webhook_id: str, url: str, secret_encrypted: bytes, event_types: Sequence[str]
+) -> None:
+    """An endpoint that is told of what happens from now on."""
+    await connection.execute(
+        """
+        insert into webhooks (account_id, id, url, secret_encrypted, event_types, enqueued_sequence)
+        select $1, $2, $3, $4, $5, last_sequence from accounts where id = $1
+        """,
+        account,
+        webhook_id,
+        url,
+        secret_encrypted,
+        list(event_types),
+    )
+
+
+async def list_webhooks(pool: Pool, account: str) -> list[Webhook]:
+    records = await pool.fetch(
+        "select account_id, id, url, event_types, enabled, created_at from webhooks where account_id = $1 "
+        "order by created_at, id",
+        account,
+    )
+    return [
+        Webhook(r["account_id"], r["id"], r["url"], tuple(r["event_types"]), r["enabled"], r["created_at"])
+        for r in records
+    ]
+
+
+async def delete(connection: Connection, account: str, webhook_id: str) -> bool:
+    """False if the account has no such endpoint. Deliveries that wait go with it."""
+    status = await connection.execute("delete from webhooks where account_id = $1 and id = $2", account, webhook_id)
+    return bool(status == "DELETE 1")
+
+
+async def enqueue(pool: Pool) -> None:
+    """Make the deliveries of all events that came since the last time."""
+    await pool.execute(ENQUEUE)
+
+
+async def claim(pool: Pool, limit: int) -> list[Delivery]:
+    """Take up to `limit` due deliveries; they are this dispatcher's for `CLAIM_SECONDS`."""
+    records = await pool.fetch(CLAIM, limit, CLAIM_SECONDS)
+    return [
+        Delivery(
+            r["account_id"],
+            r["webhook_id"],
+            r["sequence"],
+            r["tries"],
+            r["url"],
+            r["secret_encrypted"],
+            r["event_id"],
+            r["type"],
+            r["occurred_at"],
+            r["data"],
+        )
+        for r in records
+    ]
+
+
+async def delivered(pool: Pool, delivery: Delivery, status: int, latency_ms: int) -> None:
+    await pool.execute(
+        """
+        update webhook_deliveries
+        set state = 'delivered', delivered_at = now(), last_status = $4, last_error = null, last_latency_ms = $5
+        where account_id = $1 and webhook_id = $2 and sequence = $3
+        """,
+        delivery.account,
+        delivery.webhook_id,
+        delivery.sequence,
+        status,
+        latency_ms,
+    )
+
+
+async def failed(
+    pool: Pool, delivery: Delivery, status: int | None, error: str, latency_ms: int, again_in: timedelta | None
+) -> None:
+    """Note a failed try; `again_in` None gives the delivery up."""
+    await pool.execute(
+        """
+        update webhook_deliveries
+        set state = case when $7::interval is null then 'dead' else 'pending' end,
+            next_try_at = now() + coalesce($7::interval, interval '0'),
+            last_status = $4, last_error = $5, last_latency_ms = $6
+        where account_id = $1 and webhook_id = $2 and sequence = $3
+        """,
+        delivery.account,
+        delivery.webhook_id,
+        delivery.sequence,
+        status,
+        error[:500],
+        latency_ms,
+        again_in,
+    )
+
+
+async def disable(pool: Pool, account: str, webhook_id: str) -> None:
+    """Stop an endpoint that said 410 Gone."""
+    await pool.execute("update webhooks set enabled = false where account_id = $1 and id = $2", account, webhook_id)
+    await pool.execute(
+        "update webhook_deliveries set state = 'dead', last_error = 'endpoint gone' "
+        "where account_id = $1 and webhook_id = $2 and state = 'pending'",
+        account,
+        webhook_id,
+    )
+
+
+async def next_due_seconds(pool: Pool) -> float | None:
+    """Seconds until the earliest pending delivery may be tried; None where none waits."""
+    value = await pool.fetchval(
+        "select extract(epoch from min(next_try_at) - now())::float8 from webhook_deliveries where state = 'pending'"
+    )
+    return None if value is None else max(0.0, float(value))
