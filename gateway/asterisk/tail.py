@@ -83,7 +83,10 @@ class Tail:
         # Asked before reading: once there is a next file with something in it, this one is complete.
         following = self._following(path)
         chunk = self._read_path(path, position.byte_offset, lost=False)
-        if chunk.records or not chunk.at_end or following is None:
+        if following is None or not chunk.at_end:
+            return chunk
+        if chunk.records:
+            chunk.at_end = False
             return chunk
         torn = size > chunk.offset
         return Chunk([], _identify(following) or "", 0, at_end=False, skipped=int(torn))

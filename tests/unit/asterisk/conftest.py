@@ -1,0 +1,41 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from gateway.asterisk.ami import AmiSession, Pace
+from tests.unit.asterisk.peer import ScriptedPeer
+
+QUICK = Pace(
+    connect_timeout=1.0,
+    login_timeout=0.3,
+    ping_interval=30.0,
+    ping_timeout=0.2,
+    first_retry=0.01,
+    longest_retry=0.04,
+    stable_after=1.0,
+)
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[ScriptedPeer]:
+    async with ScriptedPeer() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+async def open_session(peer: ScriptedPeer) -> AsyncIterator[Callable[..., Any]]:
+    """Makes sessions with `peer` and closes them."""
+    sessions: list[AmiSession] = []
+
+    async def open_one(*, wait: bool = True, pace: Pace = QUICK, **options: Any) -> AmiSession:
+        session = AmiSession(peer.url, events=options.pop("events", True), pace=pace, **options)
+        sessions.append(session)
+        await session.start()
+        if wait:
+            await session.wait_connected(5)
+        return session
+
+    yield open_one
+    await asyncio.gather(*(session.close() for session in sessions))

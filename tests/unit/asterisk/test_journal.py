@@ -1,0 +1,261 @@
+"""The journal source: Asterisk's files through growth, rotation, truncation and crashes."""
+
+import gzip
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gateway.asterisk.journal import JournalSource
+from gateway.asterisk.source import Position
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
+from tests.unit.asterisk.test_rows import line
+
+BASE = 1795489263
+
+
+def cel(number: int, **columns: str) -> bytes:
+    """A record at second `number`."""
+    return line(eventtime=f"{BASE + number}.178669", uniqueid=f"{BASE}.{number}", **columns) + b"\n"
+
+
+def queue(number: int, event: str = "ENTERQUEUE||+61|1") -> bytes:
+    return f"{BASE + number}|{BASE}.{number}|support|NONE|{event}\n".encode()
+
+
+class Journal:
+    """Both files, as Asterisk and logrotate treat them, and a reader that commits."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.cel = directory / "Master.csv"
+        self.queue = directory / "queue_log"
+        self.source = self.new_source()
+        self.positions: dict[str, Position] = {}
+        self.skipped = 0
+
+    def new_source(self) -> JournalSource:
+        return JournalSource(self.cel, self.queue, poll_seconds=0.01, settle_seconds=0.0)
+
+    def write(self, *records: bytes, path: Path | None = None) -> None:
+        with (path or self.cel).open("ab") as file:
+            file.write(b"".join(records))
+
+    def rotate(self, suffix: str = ".1") -> Path:
+        rotated = self.cel.with_name(self.cel.name + suffix)
+        self.cel.rename(rotated)
+        return rotated
+
+    async def read(self, limit: int = 1000) -> list[Row]:
+        rows: list[Row] = []
+        while True:
+            batch = await self.source.read(self.positions, limit)
+            rows += batch.rows
+            self.skipped += batch.skipped
+            self.positions.update(batch.positions)
+            if batch.at_end:
+                return rows
+
+    async def numbers(self, limit: int = 1000) -> list[int]:
+        """Of the CEL rows read: the last number of the unique id."""
+        return [int(row.unique_id.rpartition(".")[2]) for row in await self.read(limit) if isinstance(row, CelRow)]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path)
+
+
+async def test_files_that_are_not_there_yet(journal: Journal) -> None:
+    assert await journal.read() == []
+    journal.write(cel(1))
+    assert await journal.numbers() == [1]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 1000])
+async def test_every_record_once_whatever_the_batch(journal: Journal, limit: int) -> None:
+    for start in range(0, 30, 10):
+        journal.write(*(cel(number) for number in range(start, start + 10)))
+        assert await journal.numbers(limit) == list(range(start, start + 10))
+
+
+async def test_a_restart_goes_on_where_the_last_commit_was(journal: Journal) -> None:
+    journal.write(cel(1), cel(2))
+    await journal.read()
+    journal.write(cel(3))
+    journal.source = journal.new_source()
+    assert await journal.numbers() == [3]
+
+
+async def test_a_half_written_record_waits(journal: Journal) -> None:
+    whole = cel(2)
+    journal.write(cel(1), whole[:50])
+    assert await journal.numbers() == [1]
+    journal.write(whole[50:])
+    assert await journal.numbers() == [2]
+    assert journal.skipped == 0
+
+
+async def test_a_record_with_a_line_feed_in_quotes_is_one_record(journal: Journal) -> None:
+    journal.write(cel(1, name='two\nlines, "quoted"'), cel(2))
+    rows = await journal.read()
+    assert [row.caller_name for row in rows if isinstance(row, CelRow)] == ['two\nlines, "quoted"', "Bob Brown"]
+
+
+async def test_a_torn_record_costs_only_itself(journal: Journal) -> None:
+    torn = cel(1)[:45] + b"\n"
+    assert torn.count(b'"') % 2
+    journal.write(torn, cel(2), b"rubbish\n", cel(3))
+    assert await journal.numbers() == [2, 3]
+    assert journal.skipped == 2
+
+
+async def test_zeros_left_by_a_power_cut_are_passed(journal: Journal) -> None:
+    journal.write(cel(1), b"\0" * 100, cel(2))
+    assert await journal.numbers() == [1, 2]
+
+
+async def test_digits_are_not_given(journal: Journal) -> None:
+    journal.write(cel(1, eventtype="DTMF", userdeftype="Received"), cel(2))
+    assert await journal.numbers() == [2]
+
+
+async def test_a_renamed_file_is_read_to_its_end_before_the_new_one(journal: Journal) -> None:
+    journal.write(cel(1))
+    assert await journal.numbers() == [1]
+    journal.write(cel(2))
+    rotated = journal.rotate()
+    journal.write(cel(3), path=rotated)
+    journal.write(cel(4))
+    assert await journal.numbers(limit=1) == [2, 3, 4]
+    journal.write(cel(5))
+    assert await journal.numbers() == [5]
+
+
+async def test_an_old_file_may_still_grow_while_the_new_one_is_empty(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.read()
+    rotated = journal.rotate()
+    journal.cel.touch()
+    assert await journal.numbers() == []
+    journal.write(cel(2), path=rotated)
+    assert await journal.numbers() == [2]
+    journal.write(cel(3))
+    assert await journal.numbers() == [3]
+
+
+async def test_several_rotations_while_nobody_read(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.read()
+    journal.write(cel(2))
+    os.utime(journal.rotate(".2"), ns=(1, 10**18))
+    journal.write(cel(3))
+    os.utime(journal.rotate(".1"), ns=(1, 2 * 10**18 - 10**18 + 5))
+    journal.write(cel(4))
+    (journal.directory / "Master.csv.3.gz").write_bytes(gzip.compress(cel(9)))
+    assert await journal.numbers() == [2, 3, 4]
+
+
+async def test_a_rotated_file_that_ends_in_a_torn_record_is_left_behind(journal: Journal) -> None:
+    journal.write(cel(1), cel(2)[:40])
+    await journal.read()
+    journal.rotate()
+    journal.write(cel(3))
+    assert await journal.numbers() == [3]
+    assert journal.skipped == 1
+
+
+async def test_a_file_deleted_unread_is_told_as_a_gap(journal: Journal) -> None:
+    journal.write(cel(1), cel(2))
+    await journal.read()
+    journal.cel.unlink()
+    assert await journal.read() == []
+    journal.write(cel(3))
+    rows = await journal.read()
+    assert [type(row) for row in rows] == [Gap, CelRow]
+    assert await journal.read() == []
+
+
+async def test_a_truncated_file_is_told_as_a_gap(journal: Journal) -> None:
+    journal.write(cel(1), cel(2))
+    await journal.read()
+    os.truncate(journal.cel, 0)
+    journal.write(cel(3))
+    rows = await journal.read()
+    assert [type(row) for row in rows] == [Gap, CelRow]
+
+
+async def test_another_file_with_the_same_inode_is_not_taken_for_the_old_one(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.read()
+    inode = journal.cel.stat().st_ino
+    # The same inode with a new beginning and more bytes than were read: what a reused inode looks like.
+    journal.cel.write_bytes(cel(5) + cel(6) + cel(7))
+    assert journal.cel.stat().st_ino == inode
+    assert await journal.numbers() == [5, 6, 7]
+
+
+async def test_copytruncate_goes_on_in_the_copy(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.read()
+    journal.write(cel(2))
+    shutil.copy(journal.cel, journal.directory / "Master.csv.1")
+    os.truncate(journal.cel, 0)
+    journal.write(cel(3))
+    assert await journal.numbers() == [2, 3]
+
+
+async def test_queue_facts_come_before_the_cel_rows_read_with_them(journal: Journal) -> None:
+    journal.write(cel(1), cel(2))
+    journal.write(queue(1), queue(2, "ABANDON|1|1|4"), path=journal.queue)
+    rows = await journal.read()
+    assert [type(row) for row in rows] == [QueueRow, QueueRow, CelRow, CelRow]
+
+
+async def test_queue_facts_keep_pace_with_a_backlog(journal: Journal) -> None:
+    journal.write(*(cel(number) for number in range(10)))
+    journal.write(*(queue(number) for number in range(10)), path=journal.queue)
+    batch = await journal.source.read({}, 3)
+    assert sorted(int(row.unique_id.rpartition(".")[2]) for row in batch.rows) == [0, 0, 1, 1, 2, 2]  # type: ignore[union-attr]
+    rows = await journal.read(limit=3)
+    assert len(rows) == 20
+    assert await journal.read() == []
+
+
+async def test_history_of_queue_log_before_the_journal_began_is_passed_over(journal: Journal) -> None:
+    journal.write(queue(-200_000), queue(1), path=journal.queue)
+    journal.write(cel(1))
+    assert [row.at for row in await journal.read() if isinstance(row, QueueRow)] == [(BASE + 1) * 1_000_000]
+
+
+async def test_queue_log_alone_is_read(journal: Journal) -> None:
+    journal.write(queue(1), queue(2), path=journal.queue)
+    assert len(await journal.read(limit=1)) == 2
+
+
+async def test_the_living_channels_come_after_all_rows_and_until_they_are_committed(journal: Journal) -> None:
+    alive = ChannelsAlive(5, 1, frozenset({"a"}))
+    journal.write(cel(1))
+    journal.source.note_alive(alive)
+    batch = await journal.source.read({}, 10)
+    assert batch.rows[-1] == alive
+    # Not committed: the same positions once more.
+    batch = await journal.source.read({}, 10)
+    assert batch.rows[-1] == alive
+    assert (await journal.source.read(batch.positions, 10)).rows == []
+    journal.write(cel(2))
+    assert len((await journal.source.read(batch.positions, 10)).rows) == 1
+
+
+async def test_waiting_ends_by_a_wake_or_by_growth(journal: Journal) -> None:
+    await journal.read()
+    journal.source.wake()
+    await journal.source.wait(60)
+    journal.write(cel(1))
+    await journal.source.wait(60)
+    await journal.read()
+    journal.write(queue(1), path=journal.queue)
+    await journal.source.wait(60)
+    await journal.read()
+    await journal.source.wait(0.01)

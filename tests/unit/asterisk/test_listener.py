@@ -1,0 +1,154 @@
+"""The listener between a scripted peer and the spool, or the journal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.asterisk.journal import JournalSource
+from gateway.asterisk.listener import Listener
+from gateway.asterisk.source import Position
+from gateway.asterisk.spool import SpoolSource
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
+from tests.unit.asterisk.conftest import QUICK
+from tests.unit.asterisk.peer import ScriptedPeer
+from tests.unit.asterisk.test_actions import channels
+from tests.unit.asterisk.test_rows import EXPECTED, ami_event
+
+
+@pytest.fixture
+def asterisk(peer: ScriptedPeer) -> ScriptedPeer:
+    peer.answers["CoreShowChannels"] = channels(("PJSIP/101-1", "1.1", "1.1"))
+    peer.answers["CoreSettings"] = lambda c, a: c.reply(
+        a, "Response: Success", "AsteriskVersion: 22.10.1", "SystemName: pbx7"
+    )
+    return peer
+
+
+class Following:
+    """Reads the spool as ingest does."""
+
+    def __init__(self, source: SpoolSource) -> None:
+        self.source = source
+        self.positions: dict[str, Position] = {}
+        self.rows: list[Row] = []
+
+    async def until(self, count: int) -> list[Row]:
+        async with asyncio.timeout(5):
+            while len(self.rows) < count:
+                await self.source.wait(5)
+                batch = await self.source.read(self.positions, 100)
+                self.positions.update(batch.positions)
+                self.rows += batch.rows
+        return self.rows
+
+
+@pytest.fixture
+async def followed(asterisk: ScriptedPeer, tmp_path: Path) -> AsyncIterator[tuple[Listener, Following]]:
+    source = SpoolSource(tmp_path)
+    listener = Listener(asterisk.url, tmp_path, source, pace=QUICK)
+    await listener.start()
+    yield listener, Following(source)
+    await listener.close()
+
+
+def send(peer: ScriptedPeer, **headers: str) -> None:
+    peer.connection.send(*(f"{name}: {value}" for name, value in ami_event(**headers).items()))
+
+
+async def test_gaps_then_the_living_channels_then_what_is_heard(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following]
+) -> None:
+    listener, following = followed
+    rows = await following.until(3)
+    assert [type(row) for row in rows] == [Gap, Gap, ChannelsAlive]
+    alive = rows[2]
+    assert isinstance(alive, ChannelsAlive)
+    assert alive.unique_ids == {"1.1"}
+    # The peer's clock: what its Pong says.
+    assert abs(alive.since - 1795489263178801) < 10_000_000
+    assert alive.since <= alive.at
+    send(asterisk)
+    assert (await following.until(4))[3] == EXPECTED
+    assert listener.connected
+    assert listener.last_event_at is not None
+
+
+async def test_every_reconnect_is_a_gap_and_asks_for_the_channels_again(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following]
+) -> None:
+    _, following = followed
+    await following.until(3)
+    asterisk.connection.cut()
+    rows = await following.until(5)
+    assert [type(row) for row in rows[3:]] == [Gap, ChannelsAlive]
+
+
+async def test_digits_never_reach_the_disk(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following], tmp_path: Path
+) -> None:
+    _, following = followed
+    await following.until(3)
+    send(asterisk, EventName="DTMF", Extra='{"digit":"7","duration_ms":120}')
+    send(asterisk)
+    assert isinstance((await following.until(4))[3], CelRow)
+    assert all(b"digit" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+async def test_an_event_that_cannot_be_read_is_counted_and_passed(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following], caplog: pytest.LogCaptureFixture
+) -> None:
+    listener, following = followed
+    await following.until(3)
+    send(asterisk, Timestamp="", EventTime="never", CallerIDname="Private Person")
+    send(asterisk)
+    assert (await following.until(4))[3] == EXPECTED
+    assert listener.rows_unreadable == 1
+    assert "Private Person" not in caplog.text
+
+
+async def test_system_name_and_version_are_learnt(asterisk: ScriptedPeer, followed: tuple[Listener, Following]) -> None:
+    listener, following = followed
+    await following.until(3)
+    await asterisk.until(lambda: asterisk.count("CoreSettings") == 1)
+    survey = listener._survey
+    assert survey is not None
+    await survey
+    assert (listener.system_name, listener.version) == ("pbx7", "22.10.1")
+
+
+async def test_with_a_journal_nothing_is_spooled_and_the_reader_is_woken(
+    asterisk: ScriptedPeer, tmp_path: Path
+) -> None:
+    source = JournalSource(tmp_path / "Master.csv", poll_seconds=60, settle_seconds=0)
+    listener = Listener(asterisk.url, None, source, pace=QUICK)
+    await listener.start()
+    try:
+        await listener.session.wait_connected(5)
+        await source.wait(5)
+        async with asyncio.timeout(5):
+            while not (rows := (await source.read({}, 10)).rows):
+                await source.wait(5)
+        assert [type(row) for row in rows] == [ChannelsAlive]
+        send(asterisk)
+        await asyncio.wait_for(source.wait(60), 5)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        await listener.close()
+
+
+async def test_hints_get_what_is_no_row(asterisk: ScriptedPeer, tmp_path: Path) -> None:
+    hints: asyncio.Queue[str] = asyncio.Queue()
+    source = SpoolSource(tmp_path)
+    listener = Listener(
+        asterisk.url, tmp_path, source, on_hint=lambda headers: hints.put_nowait(headers["Event"]), pace=QUICK
+    )
+    await listener.start()
+    try:
+        await listener.session.wait_connected(5)
+        send(asterisk)
+        asterisk.connection.send("Event: DialState", "DialStatus: RINGING")
+        assert await asyncio.wait_for(hints.get(), 5) == "DialState"
+    finally:
+        await listener.close()
