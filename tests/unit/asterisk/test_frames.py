@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ STREAM = (
 def test_any_cutting_of_the_stream_gives_the_same_frames(cuts: list[int]) -> None:
     splitter = FrameSplitter()
     edges = [0, *sorted(cuts), len(STREAM)]
-    frames = [f for a, b in zip(edges, edges[1:], strict=False) for f in splitter.feed(STREAM[a:b])]
+    frames = [f for a, b in pairwise(edges) for f in splitter.feed(STREAM[a:b])]
     assert [parse(frame).headers for frame in frames] == [
         {"Response": "Success", "ActionID": "1"},
         {"Event": "TestEvent", "State": "PLAYBACK"},

@@ -154,7 +154,10 @@ def test_an_event_without_what_makes_it_a_row_is_refused(missing: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "row"),
     [
-        ({"Event": "QueueCallerJoin", "Position": "2", "Count": "2"}, QueueRow("ENTERQUEUE", 7, "1.1", "support", "", 2)),
+        (
+            {"Event": "QueueCallerJoin", "Position": "2", "Count": "2"},
+            QueueRow("ENTERQUEUE", 7, "1.1", "support", "", 2),
+        ),
         (
             {"Event": "QueueCallerAbandon", "Position": "1", "OriginalPosition": "2", "HoldTime": "4"},
             QueueRow("ABANDON", 7, "1.1", "support", "", 1, 2),
@@ -171,14 +174,18 @@ def test_queue_events(headers: dict[str, str], row: QueueRow | None) -> None:
     assert row_of_event({"Queue": "support", "Uniqueid": "1.1", **headers}, 7) == row
 
 
+def at(event: str, **fields: Any) -> QueueRow:
+    return QueueRow(event, 1795489263000000, "1.1", "support", **fields)
+
+
 @pytest.mark.parametrize(
     ("text", "row"),
     [
-        ("1795489263|1.1|support|NONE|ENTERQUEUE||+6129|3", QueueRow("ENTERQUEUE", 1795489263000000, "1.1", "support", "", 3)),
-        ("1795489263|1.1|support|NONE|ABANDON|1|2|4", QueueRow("ABANDON", 1795489263000000, "1.1", "support", "", 1, 2)),
-        ("1795489263|1.1|support|NONE|EXITWITHTIMEOUT|1|1|12", QueueRow("EXITWITHTIMEOUT", 1795489263000000, "1.1", "support", "", 1, 1)),
-        ("1795489263|1.1|support|NONE|EXITWITHKEY|9|1|2|2", QueueRow("EXITWITHKEY", 1795489263000000, "1.1", "support", "", 1, 2)),
-        ("1795489263|1.1|support|Bob|CONNECT|2|1.2|2", QueueRow("CONNECT", 1795489263000000, "1.1", "support", "Bob")),
+        ("1795489263|1.1|support|NONE|ENTERQUEUE||+6129|3", at("ENTERQUEUE", position=3)),
+        ("1795489263|1.1|support|NONE|ABANDON|1|2|4", at("ABANDON", position=1, original_position=2)),
+        ("1795489263|1.1|support|NONE|EXITWITHTIMEOUT|1|1|12", at("EXITWITHTIMEOUT", position=1, original_position=1)),
+        ("1795489263|1.1|support|NONE|EXITWITHKEY|9|1|2|2", at("EXITWITHKEY", position=1, original_position=2)),
+        ("1795489263|1.1|support|Bob|CONNECT|2|1.2|2", at("CONNECT", member="Bob")),
         ("1795489263|NONE|NONE|NONE|QUEUESTART|", None),
         ("1795489263|NONE|support|Bob|PAUSE|", None),
         ("1795489263|1.1|support|Bob|SOMETHINGNEW|", None),

@@ -73,7 +73,7 @@ def test_a_shown_name_loses_what_asterisk_interprets(name: str) -> None:
 
 
 def test_a_refusal_names_the_field_and_not_the_value() -> None:
-    with pytest.raises(UnsafeValue, match="^to: is not an E.164 number$"):
+    with pytest.raises(UnsafeValue, match=r"^to: is not an E\.164 number$"):
         values.dialable("+61255501234;secret", "to")
 
 
