@@ -13,6 +13,7 @@ import httpcore
 import httpx
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -22,11 +23,18 @@ class AddressRefused(httpcore.ConnectError):
 
 def may_go(address: Address, allowed: Iterable[Network]) -> bool:
     """Whether `address` is public, or in a network that the operator allows."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _embedded_ipv4(address) or address
     if any(address.version == network.version and address in network for network in allowed):
         return True
     return address.is_global and not address.is_multicast
+
+
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that packets to `address` end up at: mapped, 6to4, or through NAT64."""
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
@@ -52,7 +60,12 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         for address in addresses:
             if not may_go(ipaddress.ip_address(address.partition("%")[0]), self._allowed):
                 raise AddressRefused("address refused: it is not public")
-        return await self._backend.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        for address in addresses[:-1]:
+            try:
+                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(
         self,

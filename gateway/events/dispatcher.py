@@ -1,7 +1,6 @@
 """Sends what the event log tells to the accounts' webhooks, signed as Standard Webhooks 1.0 says."""
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Sequence
@@ -12,8 +11,8 @@ import httpx
 import structlog
 from standardwebhooks import Webhook
 
-from gateway.calls.instant import from_datetime, to_text
 from gateway.events.addresses import Network, checked_transport
+from gateway.events.envelope import event_text
 from gateway.events.schedule import next_try
 from gateway.events.secrets import SecretBox, SecretKeyError
 from gateway.store import webhooks
@@ -22,7 +21,10 @@ from gateway.store.connection import Pool
 AT_ONCE = 20
 TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 5.0
+SHORTEST_WAIT_SECONDS = 0.05
+DATABASE_AWAY_SECONDS = 1.0
 GONE = 410
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 log = structlog.get_logger()
 
@@ -35,70 +37,95 @@ class Dispatcher:
         self._box = box
         self._transport = checked_transport(allowed_networks)
         self._wake = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled; a database that is away is waited for."""
-        async with httpx.AsyncClient(
-            transport=self._transport, timeout=TIMEOUT_SECONDS, follow_redirects=False
-        ) as client:
-            while True:
-                try:
-                    async with self._pool.acquire() as listener:
-                        await listener.add_listener("events", lambda *_: self._wake.set())
-                        while not listener.is_closed():
-                            await self._round(client)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-                    log.warning("dispatcher.interrupted", error=str(error))
-                    await asyncio.sleep(1.0)
+        async with httpx.AsyncClient(transport=self._transport, follow_redirects=False) as client:
+            try:
+                while True:
+                    try:
+                        await self._listen(client)
+                    except DATABASE_ERRORS as error:
+                        log.warning("dispatcher.interrupted", error=str(error) or type(error).__name__)
+                    await asyncio.sleep(DATABASE_AWAY_SECONDS)
+            finally:
+                await self._stop_sending()
+
+    async def _listen(self, client: httpx.AsyncClient) -> None:
+        """Send, for as long as one connection to the database lives."""
+        async with self._pool.acquire() as listener:
+            await listener.add_listener("events", self._notified)
+            try:
+                while not listener.is_closed():
+                    await self._round(client)
+            finally:
+                if not listener.is_closed():
+                    await listener.remove_listener("events", self._notified)
+
+    def _notified(self, *_: object) -> None:
+        self._wake.set()
 
     async def _round(self, client: httpx.AsyncClient) -> None:
-        """Send what is due, then wait for a commit, for the next retry, or for the poll."""
+        """Begin what is due and fits, then wait for a commit, a finished delivery, the next retry, or the poll."""
         self._wake.clear()
         await webhooks.enqueue(self._pool)
-        while due := await webhooks.claim(self._pool, AT_ONCE):
-            await asyncio.gather(*(self._deliver(client, delivery) for delivery in due))
-        seconds = await webhooks.next_due_seconds(self._pool)
-        wait = POLL_SECONDS if seconds is None else min(POLL_SECONDS, max(seconds, 0.02))
+        free = AT_ONCE - len(self._sending)
+        for delivery in await webhooks.claim(self._pool, free) if free else ():
+            task = asyncio.create_task(self._deliver(client, delivery))
+            self._sending.add(task)
+            task.add_done_callback(self._finished)
+        seconds = await webhooks.next_due_seconds(self._pool) if len(self._sending) < AT_ONCE else None
+        wait = POLL_SECONDS if seconds is None else min(POLL_SECONDS, max(seconds, SHORTEST_WAIT_SECONDS))
         try:
             await asyncio.wait_for(self._wake.wait(), wait)
         except TimeoutError:
             return
 
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._wake.set()
+
+    async def _stop_sending(self) -> None:
+        """What is under way is cut off; its claim runs out, and it is sent again with the same id."""
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
     async def _deliver(self, client: httpx.AsyncClient, delivery: webhooks.Delivery) -> None:
         began = time.monotonic()
-        status: int | None = None
-        error = ""
-        try:
-            body = _body(delivery)
-            headers = _headers(self._box.open(delivery.secret_encrypted), delivery.event_id, body)
-            response = await client.post(delivery.url, content=body, headers=headers)
-            status = response.status_code
-            error = f"answered {status}"
-        except (httpx.HTTPError, httpx.InvalidURL, SecretKeyError) as failure:
-            error = str(failure) or type(failure).__name__
+        status, error = await self._send(client, delivery)
         latency_ms = round((time.monotonic() - began) * 1000)
+        try:
+            await self._record(delivery, status, error, latency_ms)
+        except DATABASE_ERRORS as failure:
+            # The claim runs out and the delivery is sent again: at least once, with the same id.
+            log.warning("webhook.outcome_not_recorded", webhook=delivery.webhook_id, error=str(failure))
+
+    async def _send(self, client: httpx.AsyncClient, delivery: webhooks.Delivery) -> tuple[int | None, str]:
+        """The status answered (None: no answer) and what went wrong. The answer's body is not read."""
+        try:
+            body = event_text(delivery.event_id, delivery)
+            headers = _headers(self._box.open(delivery.secret_encrypted), delivery.event_id, body)
+            async with (
+                asyncio.timeout(TIMEOUT_SECONDS),
+                client.stream("POST", delivery.url, content=body, headers=headers) as response,
+            ):
+                return response.status_code, f"answered {response.status_code}"
+        except TimeoutError:
+            return None, f"no answer in {TIMEOUT_SECONDS:.0f} s"
+        except (httpx.HTTPError, httpx.InvalidURL, SecretKeyError, ValueError) as failure:
+            return None, str(failure) or type(failure).__name__
+
+    async def _record(self, delivery: webhooks.Delivery, status: int | None, error: str, latency_ms: int) -> None:
         if status is not None and 200 <= status < 300:
             await webhooks.delivered(self._pool, delivery, status, latency_ms)
             return
+        log.info("webhook.failed", webhook=delivery.webhook_id, status=status, error=error, tries=delivery.tries)
+        again_in = next_try(delivery.tries, datetime.now(UTC) - delivery.occurred_at, random.random())  # noqa: S311
+        await webhooks.failed(self._pool, delivery, status, error, latency_ms, None if status == GONE else again_in)
         if status == GONE:
             await webhooks.disable(self._pool, delivery.account, delivery.webhook_id)
-            return
-        age = datetime.now(UTC) - delivery.occurred_at
-        again_in = next_try(delivery.tries, age, random.random())  # noqa: S311 - jitter
-        await webhooks.failed(self._pool, delivery, status, error, latency_ms, again_in)
-        log.info("webhook.failed", webhook=delivery.webhook_id, status=status, error=error, tries=delivery.tries)
-
-
-def _body(delivery: webhooks.Delivery) -> str:
-    envelope = {
-        "id": delivery.event_id,
-        "sequence": delivery.sequence,
-        "type": delivery.type,
-        "occurred_at": to_text(from_datetime(delivery.occurred_at)),
-        "account": delivery.account,
-    }
-    # The data is JSON text already, and leaves as the fold wrote it.
-    return json.dumps(envelope, separators=(",", ":"))[:-1] + ',"data":' + delivery.data + "}"
 
 
 def _headers(secret: str, event_id: str, body: str) -> dict[str, str]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from asyncpg import Record
+
 from gateway.store.connection import Connection, Pool
 
 CLAIM_SECONDS = 60
@@ -29,7 +31,8 @@ with endpoint as (
     on conflict do nothing
 )
 update webhooks w
-set enqueued_sequence = (select max(e.sequence) from events e where e.account_id = w.account_id)
+set enqueued_sequence = greatest(
+    w.enqueued_sequence, (select max(e.sequence) from events e where e.account_id = w.account_id))
 from endpoint
 where w.account_id = endpoint.account_id and w.id = endpoint.id
 """
@@ -38,6 +41,7 @@ CLAIM = """
 with due as (
     select d.account_id, d.webhook_id, d.sequence
     from webhook_deliveries d
+    join webhooks w on w.account_id = d.account_id and w.id = d.webhook_id and w.enabled
     where d.state = 'pending' and d.next_try_at <= now()
       and not exists (
           select from webhook_deliveries earlier
@@ -45,7 +49,7 @@ with due as (
             and earlier.call_id = d.call_id and earlier.state = 'pending' and earlier.sequence < d.sequence)
     order by d.next_try_at, d.sequence
     limit $1
-    for update skip locked
+    for update of d skip locked
 )
 update webhook_deliveries d
 set next_try_at = now() + make_interval(secs => $2), tries = d.tries + 1
@@ -57,6 +61,20 @@ returning d.account_id, d.webhook_id, d.sequence, d.tries, w.url, w.secret_encry
           e.id as event_id, e.type, e.occurred_at, e.data
 """
 
+# A delivery that waits behind an earlier one of its call has no time of its own.
+NEXT_DUE = """
+select extract(epoch from min(d.next_try_at) - now())::float8
+from webhook_deliveries d
+join webhooks w on w.account_id = d.account_id and w.id = d.webhook_id and w.enabled
+where d.state = 'pending'
+  and not exists (
+      select from webhook_deliveries earlier
+      where earlier.account_id = d.account_id and earlier.webhook_id = d.webhook_id
+        and earlier.call_id = d.call_id and earlier.state = 'pending' and earlier.sequence < d.sequence)
+"""
+
+COLUMNS = "account_id, id, url, event_types, enabled, created_at"
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -66,6 +84,22 @@ class Webhook:
     event_types: tuple[str, ...]
     enabled: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """How a delivery stands: `state` is pending, delivered or dead; `next_try_at` counts while it is pending."""
+
+    sequence: int
+    event_id: str
+    type: str
+    state: str
+    tries: int
+    next_try_at: datetime
+    last_status: int | None
+    last_error: str | None
+    last_latency_ms: int | None
+    delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +136,75 @@ async def create(
 
 
 async def list_webhooks(pool: Pool, account: str) -> list[Webhook]:
-    records = await pool.fetch(
-        "select account_id, id, url, event_types, enabled, created_at from webhooks where account_id = $1 "
-        "order by created_at, id",
-        account,
+    records = await pool.fetch(f"select {COLUMNS} from webhooks where account_id = $1 order by created_at, id", account)
+    return [_webhook(record) for record in records]
+
+
+async def get(pool: Pool, account: str, webhook_id: str) -> Webhook | None:
+    record = await pool.fetchrow(
+        f"select {COLUMNS} from webhooks where account_id = $1 and id = $2", account, webhook_id
     )
-    return [
-        Webhook(r["account_id"], r["id"], r["url"], tuple(r["event_types"]), r["enabled"], r["created_at"])
-        for r in records
-    ]
+    return None if record is None else _webhook(record)
+
+
+async def update(
+    connection: Connection,
+    account: str,
+    webhook_id: str,
+    *,
+    url: str | None = None,
+    event_types: Sequence[str] | None = None,
+    enabled: bool | None = None,
+) -> Webhook | None:
+    """Change what is not None. None if the account has no such endpoint.
+
+    While an endpoint is off, nothing is enqueued for it; once on again it is told of what
+    happened meanwhile too.
+    """
+    record = await connection.fetchrow(
+        f"""
+        update webhooks
+        set url = coalesce($3, url), event_types = coalesce($4, event_types), enabled = coalesce($5, enabled)
+        where account_id = $1 and id = $2
+        returning {COLUMNS}
+        """,
+        account,
+        webhook_id,
+        url,
+        None if event_types is None else list(event_types),
+        enabled,
+    )
+    return None if record is None else _webhook(record)
+
+
+def _webhook(record: Record) -> Webhook:
+    return Webhook(
+        record["account_id"],
+        record["id"],
+        record["url"],
+        tuple(record["event_types"]),
+        record["enabled"],
+        record["created_at"],
+    )
+
+
+async def list_deliveries(pool: Pool, account: str, webhook_id: str, limit: int) -> list[DeliveryState]:
+    """The endpoint's youngest deliveries, youngest first."""
+    records = await pool.fetch(
+        """
+        select d.sequence, e.id as event_id, e.type, d.state, d.tries, d.next_try_at, d.last_status, d.last_error,
+               d.last_latency_ms, d.delivered_at
+        from webhook_deliveries d
+        join events e on e.account_id = d.account_id and e.sequence = d.sequence
+        where d.account_id = $1 and d.webhook_id = $2
+        order by d.sequence desc
+        limit $3
+        """,
+        account,
+        webhook_id,
+        limit,
+    )
+    return [DeliveryState(*record.values()) for record in records]
 
 
 async def delete(connection: Connection, account: str, webhook_id: str) -> bool:
@@ -185,7 +279,7 @@ async def disable(pool: Pool, account: str, webhook_id: str) -> None:
     """Stop an endpoint that said 410 Gone."""
     await pool.execute("update webhooks set enabled = false where account_id = $1 and id = $2", account, webhook_id)
     await pool.execute(
-        "update webhook_deliveries set state = 'dead', last_error = 'endpoint gone' "
+        "update webhook_deliveries set state = 'dead', last_error = 'the endpoint is gone (410)' "
         "where account_id = $1 and webhook_id = $2 and state = 'pending'",
         account,
         webhook_id,
@@ -193,8 +287,6 @@ async def disable(pool: Pool, account: str, webhook_id: str) -> None:
 
 
 async def next_due_seconds(pool: Pool) -> float | None:
-    """Seconds until the earliest pending delivery may be tried; None where none waits."""
-    value = await pool.fetchval(
-        "select extract(epoch from min(next_try_at) - now())::float8 from webhook_deliveries where state = 'pending'"
-    )
+    """Seconds until the earliest delivery may be tried; None where none waits."""
+    value = await pool.fetchval(NEXT_DUE)
     return None if value is None else max(0.0, float(value))
