@@ -142,7 +142,7 @@ class AmiSession:
         if variables:
             fields["Variable"] = [variable_header(key, value) for key, value in variables]
         message = await self._exchange(_action(fields), timeout)
-        return AmiReply(dict(message))
+        return AmiReply({key: value for key, value in message.items() if key != "content"})
 
     async def list_action(
         self, name: str, headers: Mapping[str, str] | None, complete_event: str, timeout: float = 5.0
