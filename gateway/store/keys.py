@@ -1,0 +1,111 @@
+"""API keys: `gw_live_<id>_<secret>`. The secret has 256 random bits; only its SHA-256 is kept."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.store.connection import Connection, Pool
+
+PREFIX = "gw_live_"
+SCOPES = ("calls:read", "calls:write", "events:read", "webhooks:write", "directory:read", "admin")
+USE_NOTED_EVERY = "1 minute"
+
+_FORM = re.compile(r"gw_live_([0-9a-z]{12})_([0-9A-Za-z_-]{43})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    account: str
+    id: str
+    name: str
+    secret_sha256: bytes
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    last_used_ip: str | None
+
+
+def split(key: str) -> tuple[str, bytes] | None:
+    """The id and the secret's SHA-256 of a key as it is sent; None for what has not a key's form."""
+    match = _FORM.fullmatch(key)
+    return (match[1], hashlib.sha256(match[2].encode()).digest()) if match else None
+
+
+async def create(
+    connection: Connection | Pool, account: str, name: str, scopes: Sequence[str], expires_at: datetime | None = None
+) -> str:
+    """A new key, told this once."""
+    key_id = secrets.token_hex(6)
+    secret = secrets.token_urlsafe(32)
+    await connection.execute(
+        "insert into api_keys (account_id, id, name, secret_sha256, scopes, expires_at) "
+        "values ($1, $2, $3, $4, $5, $6)",
+        account,
+        key_id,
+        name,
+        hashlib.sha256(secret.encode()).digest(),
+        list(scopes),
+        expires_at,
+    )
+    return f"{PREFIX}{key_id}_{secret}"
+
+
+async def list_keys(connection: Connection | Pool, account: str | None = None) -> list[ApiKey]:
+    """All keys of an account (None: of all accounts), the revoked too, oldest first."""
+    records = await connection.fetch(
+        "select * from api_keys where $1::text is null or account_id = $1 order by account_id, created_at, id", account
+    )
+    return [_key(record) for record in records]
+
+
+async def find_live(connection: Connection | Pool, key_id: str) -> ApiKey | None:
+    """The key of this id, if it is neither revoked nor expired. The caller compares the secret."""
+    record = await connection.fetchrow(
+        "select * from api_keys where id = $1 and revoked_at is null and (expires_at is null or expires_at > now())",
+        key_id,
+    )
+    return _key(record) if record else None
+
+
+async def revoke(connection: Connection | Pool, key_id: str, account: str | None = None) -> bool:
+    """False if there is no such key that lives."""
+    status = await connection.execute(
+        "update api_keys set revoked_at = now() "
+        "where id = $1 and revoked_at is null and ($2::text is null or account_id = $2)",
+        key_id,
+        account,
+    )
+    return bool(status == "UPDATE 1")
+
+
+async def note_use(connection: Connection | Pool, key: ApiKey, ip: str) -> None:
+    """Note when and from where the key was used, at most once a minute."""
+    await connection.execute(
+        "update api_keys set last_used_at = now(), last_used_ip = $3::inet where account_id = $1 and id = $2 "
+        f"and (last_used_at is null or last_used_at < now() - interval '{USE_NOTED_EVERY}')",
+        key.account,
+        key.id,
+        ip,
+    )
+
+
+def _key(record: object) -> ApiKey:
+    row: dict[str, object] = dict(record)  # type: ignore[call-overload]
+    last_ip = row["last_used_ip"]
+    return ApiKey(
+        account=str(row["account_id"]),
+        id=str(row["id"]),
+        name=str(row["name"]),
+        secret_sha256=row["secret_sha256"],  # type: ignore[arg-type]
+        scopes=tuple(row["scopes"]),  # type: ignore[arg-type]
+        created_at=row["created_at"],  # type: ignore[arg-type]
+        expires_at=row["expires_at"],  # type: ignore[arg-type]
+        revoked_at=row["revoked_at"],  # type: ignore[arg-type]
+        last_used_at=row["last_used_at"],  # type: ignore[arg-type]
+        last_used_ip=None if last_ip is None else str(last_ip),
+    )

@@ -1,0 +1,20 @@
+"""The directory that tests without an Asterisk use."""
+
+from gateway.calls.directory import Directory, Group, Trunk, User
+
+ACME = Directory(
+    account="acme",
+    name="Acme Pty Ltd",
+    time_zone="Australia/Sydney",
+    country="AU",
+    nodes=("pbx1",),
+    numbers=("+61290000001", "+61290000002", "+61290000003"),
+    trunks=(Trunk("carrier", "PJSIP/trunk"),),
+    users=(
+        User("", "101", "Alice", "+61290000001", ("PJSIP/101-desk", "PJSIP/101-mobile")),
+        User("", "102", "Bob", None, ("PJSIP/102",)),
+        User("", "103", "Carol", None, ("PJSIP/103",)),
+    ),
+    queues=(Group("700", "support"),),
+    ring_groups=(Group("600", "sales"),),
+)
