@@ -1,6 +1,7 @@
 """Sends what the event log tells to the accounts' webhooks, signed as Standard Webhooks 1.0 says."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -77,10 +78,10 @@ class Dispatcher:
             task.add_done_callback(self._finished)
         seconds = await webhooks.next_due_seconds(self._pool) if len(self._sending) < AT_ONCE else None
         wait = POLL_SECONDS if seconds is None else min(POLL_SECONDS, max(seconds, SHORTEST_WAIT_SECONDS))
-        try:
-            await asyncio.wait_for(self._wake.wait(), wait)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            # Not wait_for: before Python 3.12 it loses a cancellation that meets the wake-up.
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
@@ -122,10 +123,12 @@ class Dispatcher:
             await webhooks.delivered(self._pool, delivery, status, latency_ms)
             return
         log.info("webhook.failed", webhook=delivery.webhook_id, status=status, error=error, tries=delivery.tries)
-        again_in = next_try(delivery.tries, datetime.now(UTC) - delivery.occurred_at, random.random())  # noqa: S311
-        await webhooks.failed(self._pool, delivery, status, error, latency_ms, None if status == GONE else again_in)
+        again_in = next_try(delivery.tries, random.random())  # noqa: S311
         if status == GONE:
+            # Before this delivery is given up, lest the next of its call come due in between.
             await webhooks.disable(self._pool, delivery.account, delivery.webhook_id)
+            again_in = None
+        await webhooks.failed(self._pool, delivery, status, error, latency_ms, again_in)
 
 
 def _headers(secret: str, event_id: str, body: str) -> dict[str, str]:

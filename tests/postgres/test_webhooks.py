@@ -1,0 +1,258 @@
+"""Webhooks from the event log to a real receiver, through a real Postgres."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gateway.calls.record import DomainEvent
+from gateway.events import dispatcher as dispatching
+from gateway.events.dispatcher import Dispatcher
+from gateway.events.secrets import SecretBox, new_secret
+from gateway.store import event_log, webhooks
+from gateway.store.calls import append_events
+from gateway.store.connection import Pool
+from tests.postgres.fresh_database import new_database, running_server
+from tests.postgres.receiver import Receiver, listening
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+CALL_A = "0193a000-0000-7000-8000-00000000000a"
+CALL_B = "0193a000-0000-7000-8000-00000000000b"
+
+
+@pytest.fixture(scope="module")
+def server_url() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+async def pool(server_url: str) -> AsyncIterator[Pool]:
+    pool = await asyncpg.create_pool(await new_database(server_url), min_size=1, max_size=8)
+    await pool.execute(
+        "insert into accounts (id, name, time_zone, country, directory_version) "
+        "values ('acme', 'Acme', 'Australia/Sydney', 'AU', 1), ('other', 'Other', 'UTC', 'AU', 1)"
+    )
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> SecretBox:
+    return SecretBox.from_file(tmp_path / "secret.key")
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.events.schedule.FIRST", timedelta(milliseconds=50))
+
+
+async def tell(pool: Pool, *events: tuple[str, str], account: str = "acme") -> None:
+    """Append (call id, type) events as ingest does."""
+    async with pool.acquire() as connection, connection.transaction():
+        await append_events(
+            connection,
+            [
+                DomainEvent(account, call, type_, 1_732_412_345_678_901 + at, json.dumps({"n": at, "name": "Ünal"}))
+                for at, (call, type_) in enumerate(events)
+            ],
+        )
+
+
+@asynccontextmanager
+async def dispatching_to(
+    pool: Pool, box: SecretBox, receiver: Receiver, types: tuple[str, ...] = (), allowed: Any = LOOPBACK
+) -> AsyncIterator[None]:
+    async with listening(receiver):
+        async with pool.acquire() as connection:
+            await webhooks.create(connection, "acme", "wh1", receiver.url, box.seal(receiver.secret), types)
+        task = asyncio.create_task(Dispatcher(pool, box, allowed_networks=allowed).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def settled(pool: Pool, *, count: int) -> list[webhooks.DeliveryState]:
+    """The deliveries of wh1, oldest first, once `count` exist and none is pending."""
+    async with asyncio.timeout(15):
+        while True:
+            deliveries = (await webhooks.list_deliveries(pool, "acme", "wh1", 100))[::-1]
+            if len(deliveries) == count and all(delivery.state != "pending" for delivery in deliveries):
+                return deliveries
+            await asyncio.sleep(0.02)
+
+
+async def test_an_event_arrives_signed_as_the_log_tells_it(pool: Pool, box: SecretBox) -> None:
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"), (CALL_A, "call.ended"))
+        await tell(pool, (CALL_B, "call.started"), account="other")
+        deliveries = await settled(pool, count=2)
+    told = await event_log.after(pool, "acme", 0, 10)
+    assert [r.body["type"] for r in receiver.received] == ["call.started", "call.ended"]
+    first = receiver.received[0]
+    assert first.headers["webhook-id"] == first.body["id"] == told[0].id
+    assert first.body == {
+        "id": told[0].id,
+        "sequence": 1,
+        "type": "call.started",
+        "occurred_at": "2024-11-24T01:39:05.678Z",
+        "account": "acme",
+        "data": {"n": 0, "name": "Ünal"},
+    }
+    assert [d.last_status for d in deliveries] == [200, 200]
+    assert [d.tries for d in deliveries] == [1, 1]
+
+
+async def test_a_commit_wakes_the_dispatcher_at_once(
+    pool: Pool, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "POLL_SECONDS", 60.0)
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"))
+        await receiver.wait_for(1)
+        await tell(pool, (CALL_A, "call.ended"))
+        await receiver.wait_for(2, timeout=5)
+
+
+async def test_only_the_types_asked_for_are_sent(pool: Pool, box: SecretBox) -> None:
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver, types=("call.ended",)):
+        await tell(pool, (CALL_A, "call.started"), (CALL_A, "call.answered"), (CALL_A, "call.ended"))
+        await settled(pool, count=1)
+    assert [r.body["type"] for r in receiver.received] == ["call.ended"]
+
+
+async def test_an_endpoint_hears_nothing_of_what_was_before_it(pool: Pool, box: SecretBox) -> None:
+    await tell(pool, (CALL_A, "call.started"))
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.ended"))
+        await settled(pool, count=1)
+    assert [r.body["sequence"] for r in receiver.received] == [2]
+
+
+async def test_a_failure_is_tried_again_with_the_same_id_and_later_events_of_its_call_wait(
+    pool: Pool, box: SecretBox
+) -> None:
+    failures = iter([500, 302, 503])
+    receiver = Receiver(new_secret())
+    receiver.answer = lambda body: next(failures, 200) if body["sequence"] == 1 else 200
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"), (CALL_A, "call.answered"), (CALL_B, "call.started"))
+        deliveries = await settled(pool, count=3)
+    of_call_a = [r.body["sequence"] for r in receiver.received if r.body["sequence"] != 3]
+    assert of_call_a == [1, 1, 1, 1, 2]
+    assert len({r.headers["webhook-id"] for r in receiver.received if r.body["sequence"] == 1}) == 1
+    assert receiver.received.index(next(r for r in receiver.received if r.body["sequence"] == 3)) < 4
+    assert [(d.tries, d.last_status, d.state) for d in deliveries] == [
+        (4, 200, "delivered"),
+        (1, 200, "delivered"),
+        (1, 200, "delivered"),
+    ]
+
+
+async def test_an_endpoint_that_does_not_answer_holds_up_no_other_call(
+    pool: Pool, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "TIMEOUT_SECONDS", 1.0)
+    receiver = Receiver(new_secret())
+    silent = iter([True])
+    receiver.answer = lambda body: None if body["sequence"] == 1 and next(silent, False) else 200
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"), (CALL_B, "call.started"))
+        deliveries = await settled(pool, count=2)
+    assert [r.body["sequence"] for r in receiver.received] in ([1, 2, 1], [2, 1, 1])
+    assert [d.tries for d in deliveries] == [2, 1]
+
+
+async def test_an_endpoint_that_is_gone_is_switched_off(pool: Pool, box: SecretBox) -> None:
+    receiver = Receiver(new_secret(), answer=lambda _body: 410)
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"), (CALL_A, "call.ended"))
+        deliveries = await settled(pool, count=2)
+        await tell(pool, (CALL_B, "call.started"))
+    endpoint = await webhooks.get(pool, "acme", "wh1")
+    assert endpoint is not None
+    assert not endpoint.enabled
+    assert [d.state for d in deliveries] == ["dead", "dead"]
+    assert len(receiver.received) == 1
+
+
+async def test_a_private_address_is_refused_at_connect(pool: Pool, box: SecretBox) -> None:
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver, allowed=()):
+        await tell(pool, (CALL_A, "call.started"))
+        async with asyncio.timeout(10):
+            while not (found := await webhooks.list_deliveries(pool, "acme", "wh1", 1)) or not found[0].last_error:
+                await asyncio.sleep(0.02)
+    assert found[0].last_error == "address refused: it is not public"
+    assert not receiver.received
+
+
+async def test_after_three_days_a_delivery_is_dead_and_shown(
+    pool: Pool, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.events.schedule.GIVE_UP_AFTER", timedelta(0))
+    receiver = Receiver(new_secret(), answer=lambda _body: 500)
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"))
+        deliveries = await settled(pool, count=1)
+    assert [(d.state, d.tries, d.last_status, d.last_error) for d in deliveries] == [("dead", 1, 500, "answered 500")]
+
+
+async def test_two_dispatchers_send_each_event_once_and_in_order_per_call(pool: Pool, box: SecretBox) -> None:
+    receiver = Receiver(new_secret())
+    second = asyncio.create_task(Dispatcher(pool, box, allowed_networks=LOOPBACK).run())
+    try:
+        async with dispatching_to(pool, box, receiver):
+            for number in range(20):
+                await tell(pool, (CALL_A, f"call.a{number}"), (CALL_B, f"call.b{number}"))
+            await settled(pool, count=40)
+    finally:
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+    for letter in "ab":
+        numbers = [r.body["type"] for r in receiver.received if r.body["type"].startswith(f"call.{letter}")]
+        assert numbers == [f"call.{letter}{number}" for number in range(20)]
+
+
+async def test_the_dispatcher_goes_on_when_its_connections_are_cut(pool: Pool, box: SecretBox) -> None:
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"))
+        await settled(pool, count=1)
+        await pool.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await tell(pool, (CALL_A, "call.ended"))
+        await settled(pool, count=2)
+    assert [r.body["sequence"] for r in receiver.received] == [1, 2]
+
+
+async def test_no_secret_is_readable_in_the_database(pool: Pool, box: SecretBox) -> None:
+    secret = new_secret()
+    async with pool.acquire() as connection:
+        await webhooks.create(connection, "acme", "wh1", "https://example.com/", box.seal(secret), ())
+    stored = await pool.fetchval("select secret_encrypted from webhooks")
+    assert secret.encode() not in stored
+    assert box.open(stored) == secret
+
+
+async def test_the_log_is_read_from_a_sequence_on_and_by_type(pool: Pool) -> None:
+    await tell(pool, (CALL_A, "call.started"), (CALL_A, "call.answered"), (CALL_A, "call.ended"))
+    assert [e.sequence for e in await event_log.after(pool, "acme", 1, 10)] == [2, 3]
+    assert [e.sequence for e in await event_log.after(pool, "acme", 0, 1)] == [1]
+    assert [e.sequence for e in await event_log.after(pool, "acme", 0, 10, ["call.ended"])] == [3]
+    assert await event_log.after(pool, "other", 0, 10) == []
