@@ -1,0 +1,1 @@
+"""Tests by how much world they need: unit, postgres, asterisk, acceptance; `lab` is that world."""

@@ -1,0 +1,1 @@
+"""A real Asterisk and real SIP phones on loopback addresses of their own."""
