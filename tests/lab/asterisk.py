@@ -1,0 +1,183 @@
+"""One Asterisk with the demo PBX, in a directory and on a loopback address of its own."""
+
+import asyncio
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from tests.lab.root import Asterisk, find
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+CONFIGURATION = PROJECT / "asterisk-conf"
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+SECRET = "demo-pbx"  # noqa: S105 - phones on loopback
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when the one that started it dies (Linux, prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def own_addresses(count: int) -> list[str]:
+    """Loopback addresses that nobody else here is likely to use: identify and media go by address."""
+    third = secrets.randbelow(250) + 2
+    second = secrets.randbelow(250) + 2
+    return [f"127.{second}.{third}.{last}" for last in range(1, count + 1)]
+
+
+class AsteriskInstance:
+    """`async with AsteriskInstance() as pbx:` runs until the block ends; nothing of it stays.
+
+    `sip_address`: where phones register (port 5060, UDP); `trunk_address`: from where the carrier's
+    calls must come, and where calls to the outside go; `phone_addresses`: for phones.
+    """
+
+    def __init__(self, *, ring_seconds: int = 8) -> None:
+        self.sip_address, self.trunk_address, *self.phone_addresses = own_addresses(20)
+        self.ami_port = free_port()
+        self.ami_secret = secrets.token_hex(8)
+        self._ring_seconds = ring_seconds
+        self._asterisk: Asterisk | None = None
+        self._directory: Path | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def directory(self) -> Path:
+        assert self._directory is not None, "not started"
+        return self._directory
+
+    @property
+    def ami_url(self) -> str:
+        return f"ami://gateway:{self.ami_secret}@127.0.0.1:{self.ami_port}"
+
+    @property
+    def cel_journal(self) -> Path:
+        return self.directory / "log/cel-custom/Master.csv"
+
+    @property
+    def queue_log(self) -> Path:
+        return self.directory / "log/queue_log"
+
+    @property
+    def log(self) -> str:
+        path = self.directory / "log/full"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    async def __aenter__(self) -> "AsteriskInstance":
+        self._asterisk = await asyncio.to_thread(find)
+        base = self._asterisk.root / "tmp" if self._asterisk.root else None
+        self._directory = Path(tempfile.mkdtemp(prefix="gateway-pbx-", dir=base))
+        self._configure()
+        try:
+            await self.start()
+        except BaseException:
+            await self._clean_up()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._clean_up()
+
+    def _configure(self) -> None:
+        assert self._asterisk is not None
+        for part in ("etc", "run", "log/cel-custom", "spool", "db"):
+            (self.directory / part).mkdir(parents=True)
+        values = {
+            "DIRECTORY": self._asterisk.inside(self.directory),
+            "SIP_ADDRESS": self.sip_address,
+            "TRUNK_ADDRESS": self.trunk_address,
+            "SIP_SECRET": SECRET,
+            "AMI_PORT": str(self.ami_port),
+            "AMI_SECRET": self.ami_secret,
+            "RING_SECONDS": str(self._ring_seconds),
+        }
+        for path in [*CONFIGURATION.glob("gateway/*.conf"), *CONFIGURATION.glob("demo-pbx/*.conf")]:
+            text = path.read_text()
+            for name, value in values.items():
+                text = text.replace(f"@{name}@", value)
+            (self.directory / "etc" / path.name).write_text(text)
+
+    async def start(self) -> None:
+        """Start Asterisk and wait until it has booted and AMI greets."""
+        assert self._asterisk is not None
+        configuration = self._asterisk.inside(self.directory / "etc/asterisk.conf")
+        self._process = await asyncio.create_subprocess_exec(
+            *self._asterisk.command("-f", "-C", configuration),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            preexec_fn=die_with_parent,
+            start_new_session=True,
+        )
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._booted():
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"Asterisk ended at once, status {self._process.returncode}:\n{self.log[-3000:]}")
+                await asyncio.sleep(0.1)
+
+    async def kill(self) -> None:
+        """As a crash: SIGKILL, by pid."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """`core stop now`'s signal: calls are ended, their rows written."""
+        await self._end(signal.SIGTERM)
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def command(self, text: str) -> str:
+        """What Asterisk's own console answers to `text`."""
+        assert self._asterisk is not None
+        configuration = self._asterisk.inside(self.directory / "etc/asterisk.conf")
+        process = await asyncio.create_subprocess_exec(
+            *self._asterisk.command("-C", configuration, "-r", "-x", text),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return output.decode(errors="replace")
+
+    async def _booted(self) -> bool:
+        if not (self.directory / "run/asterisk.ctl").exists():
+            return False
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.ami_port)
+        except OSError:
+            return False
+        writer.close()
+        return "Asterisk has fully booted" in await self.command("core waitfullybooted")
+
+    async def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        os.kill(process.pid, how)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _clean_up(self) -> None:
+        await self._end(signal.SIGTERM)
+        shutil.rmtree(self.directory, ignore_errors=True)
