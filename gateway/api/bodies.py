@@ -1,0 +1,37 @@
+"""JSON bodies: of the right type, of a bounded size, every fault told at once."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from gateway.api.problems import Fault, Problem, faults_of, invalid
+
+MOST_BYTES = 65_536
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_body(request: Request, model: type[Model]) -> Model:
+    """Raises: Problem 400, 413, 415 or 422."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(415, "unsupported_media_type", "The body must be application/json.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Problem(413, "body_too_large", f"The body may have at most {MOST_BYTES} bytes.")
+    try:
+        return model.model_validate_json(bytes(body))
+    except ValidationError as error:
+        faults = [_told(fault) for fault in faults_of(error, "/")]
+        if any(fault.code == "json_invalid" for fault in faults):
+            raise Problem(400, "malformed_json", "The body is not JSON.") from None
+        raise invalid(faults) from None
+
+
+def _told(fault: Fault) -> Fault:
+    if fault.code == "extra_forbidden":
+        return Fault(fault.where, "unknown_field", "There is no such field here.")
+    return fault

@@ -1,0 +1,45 @@
+"""What the API works with, handed to it once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+
+from gateway.asterisk.calls_control import ControlSession
+from gateway.store.connection import Pool
+from gateway.store.networks import Network
+
+
+class CallSession(ControlSession, Protocol):
+    """What the API needs of an `AmiSession`."""
+
+    @property
+    def connected(self) -> bool: ...
+
+
+def _no_status() -> Mapping[str, object]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """`ami`: the session for actions (no events) with `node`'s Asterisk.
+
+    `forwarded_header` (`X-Forwarded-For`, or `Forwarded`) is read only behind `trusted_proxies`.
+    `status`: what the other roles of this process tell, JSON-ready; its `settled_until` (text or
+    None) also goes beside the lists.
+    """
+
+    pool: Pool
+    node: str
+    ami: CallSession | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    forwarded_header: str | None = None
+    status: Callable[[], Mapping[str, object]] = _no_status
+
+
+def context_of(request: Request) -> ApiContext:
+    context = request.app.state.context
+    assert isinstance(context, ApiContext)
+    return context

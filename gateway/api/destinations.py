@@ -1,0 +1,60 @@
+"""What may be dialled: E.164 numbers that exist (library phonenumbers), extensions of the account; and what not."""
+
+import re
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from gateway.api.problems import Fault
+from gateway.calls.directory import Directory, User
+
+_E164 = re.compile(r"\+[1-9][0-9]{3,14}")
+
+
+def fault_of_destination(directory: Directory, user: User, to: str) -> Fault | None:
+    """What is wrong with `to` in itself; None if it could be dialled, were it allowed."""
+    if to == user.number:
+        return Fault("/to", "own_extension", "A user cannot be connected with themselves.")
+    if to in _extensions(directory) or blocked(directory, to) is not None:
+        return None
+    if _E164.fullmatch(to) is None:
+        return Fault("/to", "not_a_number", "Neither an E.164 number (+61255501234) nor an extension of the account.")
+    if not phonenumbers.is_valid_number(phonenumbers.parse(to)):
+        return Fault("/to", "not_a_valid_number", "There is no such number in the numbering plan of its country.")
+    return None
+
+
+def blocked(directory: Directory, to: str) -> str | None:
+    """Why the account may not dial `to` though it is a number; None if it may. `deny` wins over `allow`."""
+    if _is_emergency(to, directory.country):
+        return "Emergency numbers are not dialled for anybody: use a phone."
+    if _E164.fullmatch(to) is None:
+        return None
+    if to.startswith(directory.outbound.deny):
+        return "The account's directory denies this destination."
+    if not to.startswith(directory.outbound.allow):
+        return "The account's directory does not allow this destination."
+    if _is_premium_rate(to):
+        return "Premium-rate numbers are blocked."
+    return None
+
+
+def _extensions(directory: Directory) -> frozenset[str]:
+    groups = {group.number for group in (*directory.queues, *directory.ring_groups) if group.number}
+    return frozenset(groups | {user.number for user in directory.users})
+
+
+def _is_premium_rate(to: str) -> bool:
+    try:
+        return phonenumbers.number_type(phonenumbers.parse(to)) == PhoneNumberType.PREMIUM_RATE
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _is_emergency(to: str, country: str) -> bool:
+    """Also written with the country's code before it."""
+    if len(to) > 16 or not to.isascii():
+        return False
+    code = f"+{phonenumbers.country_code_for_region(country)}"
+    national = to.removeprefix(code) if to.startswith(code) else to
+    return bool(phonenumbers.is_emergency_number(national, country))

@@ -1,0 +1,64 @@
+"""Whether the gateway lives, is ready, and what it knows of its parts."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.api.auth import Caller
+from gateway.api.context import ApiContext, context_of
+from gateway.api.problems import DATABASE_AWAY
+from gateway.store import listings
+
+READY_TIMEOUT_SECONDS = 2.0
+
+
+async def healthz(_: Request) -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """Ready with the database alone: records can be read while Asterisk is away, and the body says so."""
+    context = context_of(request)
+    database = await _database_answers(context)
+    return JSONResponse(
+        {
+            "status": "ready" if database else "not_ready",
+            "database": database,
+            "asterisk": _asterisk_connected(context),
+        },
+        200 if database else 503,
+        None if database else {"Retry-After": "5"},
+    )
+
+
+async def status(request: Request, caller: Caller) -> Response:
+    """`GET /v1/status`."""
+    context = context_of(request)
+    freshness = await listings.freshness(context.pool, caller.account)
+    told = dict(context.status())
+    settled_until = None if freshness.gap else told.pop("settled_until", None)
+    return JSONResponse(
+        told
+        | {
+            "node": context.node,
+            "asterisk_connected": _asterisk_connected(context),
+            "open_calls": freshness.open_calls,
+            "as_of": freshness.as_of,
+            "settled_until": settled_until,
+        }
+    )
+
+
+def _asterisk_connected(context: ApiContext) -> bool:
+    return context.ami is not None and context.ami.connected
+
+
+async def _database_answers(context: ApiContext) -> bool:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            await context.pool.fetchval("select 1")
+    except DATABASE_AWAY:
+        return False
+    return True

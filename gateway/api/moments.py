@@ -1,0 +1,38 @@
+"""Times as clients write them: an instant with its offset, or a plain date, the account's whole day."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_PLAIN_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SPACE_FOR_PLUS = re.compile(r" (?=\d{2}:?\d{2}$)")
+
+
+class Unreadable(ValueError):
+    """`args[0]` says what is wrong."""
+
+
+def beginning(text: str, zone: ZoneInfo) -> datetime:
+    """The instant, or the first of the day. Raises: Unreadable."""
+    return _read(text, zone, days=0)
+
+
+def end(text: str, zone: ZoneInfo) -> datetime:
+    """The instant, or the first after the day. Raises: Unreadable."""
+    return _read(text, zone, days=1)
+
+
+def _read(text: str, zone: ZoneInfo, days: int) -> datetime:
+    try:
+        if _PLAIN_DATE.fullmatch(text):
+            day = date.fromisoformat(text) + timedelta(days=days)
+            return datetime.combine(day, time(), zone).astimezone(UTC)
+        # An unencoded `+` in a query arrives as a space.
+        moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text) if "T" in text else text)
+        if moment.tzinfo is None:
+            raise Unreadable("A date-time needs its offset, as in 2026-11-01T00:00:00Z.")
+        return moment.astimezone(UTC)
+    except Unreadable:
+        raise
+    except (ValueError, OverflowError):
+        raise Unreadable("Neither a date (2026-11-01) nor a date-time (2026-11-01T09:30:00+11:00).") from None

@@ -1,0 +1,183 @@
+"""The parameters of the lists: read all at once, so that all faults are told at once."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+from starlette.datastructures import QueryParams
+
+from gateway.api import moments
+from gateway.api.problems import Fault, faults_of, invalid
+from gateway.api.who import Unresolved, group_name_of, user_id_of
+from gateway.calls.directory import Directory
+from gateway.calls.record import AttemptResult, Direction, Outcome
+from gateway.ingest.numbering import to_e164
+from gateway.store.directories import KnownUser
+from gateway.store.listings import Filter, Sort, StateFilter
+
+MOST_OFFSET = 10_000_000
+MOST_TERMS = 100
+REPEATABLE = frozenset({"user", "queue", "ring_group"})
+
+UserCallType: TypeAlias = Annotated[
+    str,
+    Field(
+        pattern=r"^user_(inbound|outbound|internal)_"
+        r"(answered|missed|answered_elsewhere|busy|declined|failed|cancelled|voicemail)$"
+    ),
+]
+QueueStatus: TypeAlias = Literal[
+    "answered", "abandoned", "timed_out", "left_by_key", "joined_empty", "left_empty", "failed", "left"
+]
+RingGroupStatus: TypeAlias = Literal["answered", "no_answer", "busy", "cancelled", "failed"]
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("nul_character", "The character NUL is not allowed.")
+    return text
+
+
+Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_without_nul)]
+Terms: TypeAlias = Annotated[list[Text], Field(max_length=MOST_TERMS)]
+
+
+class ListParameters(BaseModel):
+    """What every list takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: Text | None = Field(None, alias="from")
+    to: Text | None = None
+    sort: Sort = "newest_first"
+    user: Terms = []
+    queue: Terms = []
+    ring_group: Terms = []
+    direction: Direction | None = None
+    number: Text | None = None
+    reference: Text | None = None
+    call_id: UUID | None = None
+    state: StateFilter = "ended"
+    updated_since: Text | None = None
+    offset: int = Field(0, ge=0, le=MOST_OFFSET)
+    limit: int = Field(100, ge=1, le=10_000)
+    include: Literal["total"] | None = None
+
+    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+        return []
+
+
+class CallParameters(ListParameters):
+    outcome: Outcome | None = None
+
+    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+        return [("outcome", self.outcome)] if self.outcome else []
+
+
+class UserCallParameters(ListParameters):
+    type: UserCallType | None = None
+    result: AttemptResult | Literal["missed", "voicemail"] | None = None
+
+    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+        kept: list[tuple[Literal["outcome", "type", "result", "status"], str]] = []
+        if self.type:
+            kept.append(("type", self.type))
+        if self.result:
+            kept.append(("result", self.result))
+        return kept
+
+
+class QueueCallParameters(ListParameters):
+    status: QueueStatus | None = None
+
+    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+        return [("status", self.status)] if self.status else []
+
+
+class RingGroupCallParameters(ListParameters):
+    status: RingGroupStatus | None = None
+
+    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+        return [("status", self.status)] if self.status else []
+
+
+def read(
+    model: type[ListParameters], query: QueryParams, directory: Directory, known: list[KnownUser]
+) -> tuple[ListParameters, Filter]:
+    """The parameters, and what they mean for this account. Raises: Problem 422 with all faults."""
+    faults: list[Fault] = []
+    parameters = _validated(model, query, faults)
+    if parameters is None:
+        raise invalid(faults)
+    zone = ZoneInfo(directory.time_zone)
+
+    def moment(name: str, text: str | None, reader: Callable[[str, ZoneInfo], Any]) -> Any:
+        try:
+            return None if text is None else reader(text, zone)
+        except moments.Unreadable as error:
+            faults.append(Fault(name, "unreadable_time", str(error)))
+            return None
+
+    def each(name: str, terms: Iterable[str], resolve: Callable[[str], str]) -> list[str]:
+        found: list[str] = []
+        for term in terms:
+            try:
+                found.append(resolve(term))
+            except Unresolved as error:
+                faults.append(error.fault(name))
+        return found
+
+    wanted = Filter(
+        since=moment("from", parameters.from_, moments.beginning),
+        until=moment("to", parameters.to, moments.end),
+        users=each("user", parameters.user, lambda term: user_id_of(known, term)),
+        queues=each("queue", parameters.queue, lambda term: group_name_of(directory.queues, term, "queue")),
+        ring_groups=each(
+            "ring_group",
+            parameters.ring_group,
+            lambda term: group_name_of(directory.ring_groups, term, "ring_group"),
+        ),
+        direction=parameters.direction,
+        numbers=_forms(parameters.number, directory.country),
+        reference=parameters.reference,
+        call_id=parameters.call_id,
+        state=parameters.state,
+        updated_since=moment("updated_since", parameters.updated_since, moments.beginning),
+        results=parameters.results(),
+    )
+    if faults:
+        raise invalid(faults)
+    return parameters, wanted
+
+
+def _validated(model: type[ListParameters], query: QueryParams, faults: list[Fault]) -> ListParameters | None:
+    sent: dict[str, Any] = {}
+    for name in query:
+        values = query.getlist(name)
+        if len(values) > 1 and name not in REPEATABLE:
+            faults.append(Fault(name, "repeated", "This parameter may be given once."))
+        sent[name] = values if name in REPEATABLE else values[-1]
+    try:
+        parameters = model.model_validate(sent)
+    except ValidationError as error:
+        faults.extend(_told(fault) for fault in faults_of(error, ""))
+        return None
+    return None if faults else parameters
+
+
+def _told(fault: Fault) -> Fault:
+    if fault.code == "extra_forbidden":
+        return Fault(fault.where, "unknown_parameter", "There is no such parameter here.")
+    return Fault(fault.where.partition("/")[0], fault.code, fault.detail)
+
+
+def _forms(number: str | None, country: str) -> list[str]:
+    """A number as sent, and in E.164 if it is one; an unencoded `+` arrives as a space."""
+    if number is None:
+        return []
+    sent = "+" + number[1:] if number.startswith(" ") else number
+    public = to_e164(sent, country)
+    return [sent] if public in (None, sent) else [sent, str(public)]

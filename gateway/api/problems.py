@@ -1,0 +1,156 @@
+"""What goes wrong, as `application/problem+json` (RFC 9457) with stable codes.
+
+A Problem is raised wherever it is known; the middleware here, the outermost layer, answers it,
+turns a database that is away into 503, and lets nothing else out: neither a stack trace nor SQL.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import structlog
+from pydantic import ValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger()
+
+DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+RETRY_AFTER_SECONDS = 5
+STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request. `where`: a parameter's name, or the JSON pointer of a field."""
+
+    where: str
+    code: str
+    detail: str
+
+    def document(self) -> dict[str, str]:
+        kind = "pointer" if self.where.startswith("/") or not self.where else "parameter"
+        return {kind: self.where, "code": self.code, "detail": self.detail}
+
+
+class Problem(Exception):
+    """An answer that is an error. `extra` members stand beside the standard ones."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        faults: Iterable[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+    def response(self, request_id: str) -> Response:
+        document: dict[str, object] = {
+            "type": f"urn:gateway:problem:{self.code}",
+            "title": "Not authorised" if self.status == 401 else HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id,
+            **self.extra,
+        }
+        if self.faults:
+            document["errors"] = [fault.document() for fault in self.faults]
+        return JSONResponse(document, self.status, self.headers, media_type="application/problem+json")
+
+
+def invalid(faults: Iterable[Fault]) -> Problem:
+    """422 with all the faults of a request."""
+    return Problem(422, "invalid_request", "The request cannot be read as it is.", faults=faults)
+
+
+def not_found() -> Problem:
+    return Problem(404, "not_found", "There is no such resource.")
+
+
+def unavailable(code: str, detail: str) -> Problem:
+    return Problem(503, code, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def faults_of(error: ValidationError, prefix: str) -> list[Fault]:
+    """pydantic's faults, without what was sent. `prefix`: `/` for fields of a body, else empty."""
+    return [
+        Fault(prefix + "/".join(str(part) for part in one["loc"]), one["type"], one["msg"])
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals: no such path, no such method."""
+    assert isinstance(error, HTTPException)
+    problem = Problem(
+        error.status_code,
+        STATUS_CODES.get(error.status_code, "bad_request"),
+        "There is no such resource." if error.status_code == 404 else error.detail,
+        headers=error.headers,
+    )
+    return problem.response(request.scope["state"]["request_id"])
+
+
+class ProblemMiddleware:
+    """Gives each request its id, and each exception its answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            if started:
+                raise
+            await _problem_of(error, request_id, scope).response(request_id)(scope, receive, send_with_id)
+
+
+def _problem_of(error: Exception, request_id: str, scope: Mapping[str, Any]) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    # asyncpg's complaint about an argument is an InterfaceError and a ValueError: ours, not the network's.
+    if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
+        log.warning("api.database_away", request_id=request_id, error=type(error).__name__)
+        return unavailable("database_unavailable", "The database cannot be reached; nothing was done.")
+    log.error("api.failed", request_id=request_id, method=scope["method"], exc_info=error)
+    return Problem(500, "internal_error", "The gateway failed; its log has the reason under this request_id.")

@@ -1,0 +1,59 @@
+"""Users, queues and ring groups as clients name them: by id, number or name, whichever matches one."""
+
+from collections.abc import Iterable, Sequence
+
+from gateway.api.problems import Fault
+from gateway.calls.directory import Directory, Group, User
+from gateway.store.directories import KnownUser
+
+
+class Unresolved(Exception):
+    """A term that names nobody, or more than one."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+    def fault(self, where: str) -> Fault:
+        return Fault(where, self.code, self.detail)
+
+
+def user_of(directory: Directory, term: str) -> User:
+    """The account's present user that `term` names.
+
+    Raises:
+        Unresolved: `unknown_user` or `ambiguous_user`.
+    """
+    ids = _one("user", [user.id for user in directory.users if term in (user.id, user.number, user.name)])
+    return next(user for user in directory.users if user.id == ids)
+
+
+def user_id_of(known: Sequence[KnownUser], term: str) -> str:
+    """The id of a user, present or gone: an id, else a present number or name, else one of the past.
+
+    Raises:
+        Unresolved: `unknown_user` or `ambiguous_user`.
+    """
+    exact = [user.id for user in known if user.id == term]
+    present = [user.id for user in known if not user.removed and term in (user.number, user.name)]
+    past = [user.id for user in known if user.removed and term in (user.number, user.name)]
+    return _one("user", [*exact, *present] or past)
+
+
+def group_name_of(groups: Iterable[Group], term: str, kind: str) -> str:
+    """The name of the queue or ring group (`kind`: `queue`, `ring_group`) that `term` names.
+
+    Raises:
+        Unresolved: `unknown_queue`, `ambiguous_queue` and so on.
+    """
+    return _one(kind, [group.name for group in groups if term in (group.number, group.name)])
+
+
+def _one(kind: str, found: Sequence[str]) -> str:
+    distinct = set(found)
+    if not distinct:
+        raise Unresolved(f"unknown_{kind}", f"The account has no such {kind.replace('_', ' ')}.")
+    if len(distinct) > 1:
+        raise Unresolved(f"ambiguous_{kind}", f"More than one {kind.replace('_', ' ')} has this number or name.")
+    return distinct.pop()
