@@ -37,6 +37,9 @@ async def _count(session: ControlSession, name: str) -> int:
         reply = await session.action("Getvar", {"Variable": f"PJSIP_DIAL_CONTACTS({name})"})
     except ActionRefused:
         return 0
+    value = reply.headers.get("Value", "")
     # `PJSIP/name/sip:…&PJSIP/name/sip:…`; a contact that holds `&` gives parts that begin otherwise.
-    parts = reply.headers.get("Value", "").split("&")
-    return sum(part.startswith(f"PJSIP/{name}/") and UNDIALABLE.isdisjoint(part) for part in parts)
+    # As in the dialplan: one such contact, and the whole endpoint is left out.
+    parts = value.split("&")
+    dialable = all(part.startswith(f"PJSIP/{name}/") and UNDIALABLE.isdisjoint(part) for part in parts)
+    return len(parts) if value and dialable else 0

@@ -93,7 +93,6 @@ async def test_an_action_while_there_is_no_link_fails_at_once_and_is_never_sent(
 async def test_a_value_that_would_be_another_header_is_refused_before_anything_is_sent(
     peer: ScriptedPeer, open_session: Opener, bad: str
 ) -> None:
-    peer.answers["Ping"] = succeed
     session = await open_session()
     with pytest.raises(UnsafeValue):
         await session.action("Originate", {"Exten": bad})
@@ -176,6 +175,27 @@ def test_pauses_grow_exponentially_with_jitter_up_to_a_bound() -> None:
         pauses = [pace.retry(failures) for _ in range(50)]
         assert all(ceiling / 2 <= pause <= ceiling for pause in pauses)
         assert len(set(pauses)) > 1
+
+
+async def test_each_failure_in_a_row_waits_longer_and_a_stable_link_begins_anew(
+    peer: ScriptedPeer, open_session: Opener
+) -> None:
+    asked: list[int] = []
+
+    class Recorded(Pace):
+        def retry(self, failures: int) -> float:
+            asked.append(failures)
+            return 0.001
+
+    peer.refuse = True
+    await open_session(wait=False, pace=Recorded(stable_after=0.05, ping_interval=0.1, ping_timeout=0.1))
+    await peer.until(lambda: len(asked) >= 3)
+    peer.refuse = False
+    peer.answers["Ping"] = silence
+    count = len(asked)
+    await peer.until(lambda: len(asked) > count + 1)
+    assert asked[:3] == [0, 1, 2]
+    assert 0 in asked[3:]
 
 
 async def test_a_login_that_nobody_answers_times_out(peer: ScriptedPeer, open_session: Opener) -> None:
