@@ -13,7 +13,7 @@ from gateway.calls.directory import DirectoryHistory
 from gateway.calls.fold import Changes, Fold
 from gateway.calls.identity import given_id
 from gateway.calls.rows import CelRow, Gap, Row
-from gateway.ingest.numbering import to_e164
+from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
 from gateway.store.connection import Connection, Pool
 

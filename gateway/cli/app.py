@@ -1,0 +1,112 @@
+"""The commands that are not in a group."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway import serve as service
+from gateway.cli import keys, networks
+from gateway.cli.run import connection, fail, run, settings
+from gateway.directory_file import DirectoryFaults, read
+from gateway.store import directories
+from gateway.store.migrations import migrate as bring_up_to_date
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="A telephony gateway beside Asterisk.")
+app.add_typer(keys.app, name="keys")
+app.add_typer(networks.app, name="networks")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve(only: Annotated[str, typer.Option(help="Roles, between commas: api,listen,dispatch.")] = "") -> None:
+    """Run the service; all roles in one process unless told otherwise."""
+    roles = [role.strip() for role in only.split(",") if role.strip()] or list(service.ROLES)
+    for role in roles:
+        if role not in service.ROLES:
+            fail(f"--only: there is no role {role!r}; the roles are {', '.join(service.ROLES)}", 2)
+    chosen = settings()
+    if "listen" in roles and not chosen.ami_url:
+        fail("GATEWAY_AMI_URL is not set: ami://user:secret@host:port says where Asterisk is", 2)
+    run(lambda: service.serve(chosen, roles))
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the database up to date."""
+
+    async def work() -> list[str]:
+        async with connection() as opened:
+            return await bring_up_to_date(opened)
+
+    applied = run(work)
+    if as_json:
+        print(json.dumps({"applied": applied}))
+    else:
+        print("\n".join(f"applied {name}" for name in applied) or "up to date")
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A directory: YAML.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a file the directory of its account: all of it, or nothing."""
+    try:
+        directory = read(file)
+    except DirectoryFaults as error:
+        for fault in error.faults:
+            typer.echo(f"gateway: {file}: {fault}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+
+    async def work() -> directories.Plan:
+        async with connection(migrated=True) as opened:
+            act = directories.plan if dry_run else directories.apply
+            return await act(opened, directory)
+
+    planned = run(work)
+    if as_json:
+        print(json.dumps({"account": directory.account, "applied": not dry_run, "changes": planned.changes}))
+        return
+    print("\n".join(planned.changes) or "nothing changes")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """What is in the database, and how far the source was read."""
+
+    async def work() -> dict[str, Any]:
+        async with connection() as opened:
+            accounts = await opened.fetch(
+                """
+                select a.id, a.name, a.last_sequence,
+                       (select count(*) from calls c where c.account_id = a.id and c.state <> 'ended') as open_calls,
+                       (select count(*) from calls c where c.account_id = a.id and c.state = 'ended') as calls
+                from accounts a order by a.id
+                """
+            )
+            nodes = await opened.fetch("select node, last_seq as rows, gap_at from nodes order by node")
+            positions = await opened.fetch(
+                "select node, stream, file_id, byte_offset, updated_at from source_positions order by node, stream"
+            )
+            return {
+                "accounts": [dict(record) for record in accounts],
+                "nodes": [dict(record) for record in nodes],
+                "positions": [dict(record) for record in positions],
+            }
+
+    found = run(work)
+    if as_json:
+        print(json.dumps(found, default=str))
+        return
+    for title, rows in found.items():
+        for row in rows:
+            print(title.removesuffix("s") + "  " + "  ".join(f"{name}={value}" for name, value in row.items()))
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,82 @@
+"""`gateway keys create | list | revoke`."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.run import Wrong, connection, fail, known, run, show
+from gateway.store import audit, keys
+
+app = typer.Typer(no_args_is_help=True, help="API keys of an account.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def create(
+    account: Annotated[str, typer.Option(help="The account's identifier.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")],
+    scope: Annotated[list[str] | None, typer.Option(help="May be repeated; all but admin where none is given.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the key.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a key. It is shown this once."""
+
+    async def work() -> str:
+        scopes = scope or [one for one in keys.SCOPES if one != "admin"]
+        for one in scopes:
+            if one not in keys.SCOPES:
+                raise Wrong(f"there is no scope {one!r}; the scopes are {', '.join(keys.SCOPES)}")
+        async with connection() as opened:
+            key = await keys.create(opened, await known(opened, account), name, scopes)
+            parts = keys.split(key)
+            await audit.record(opened, account, "cli", "key.created", parts[0] if parts else "")
+            return key
+
+    key = run(work)
+    if as_json:
+        show([{"key": key, "account": account, "name": name}], as_json=True)
+    elif quiet:
+        print(key)
+    else:
+        print(f"{key}\nThis key is shown once. It works from the account's allowed networks only.")
+
+
+@app.command("list")
+def list_(account: Annotated[str | None, typer.Option()] = None, as_json: Json = False) -> None:
+    """The keys, without their secrets."""
+
+    async def work() -> list[keys.ApiKey]:
+        async with connection() as opened:
+            return await keys.list_keys(opened, account)
+
+    rows = [
+        {
+            "account": key.account,
+            "id": key.id,
+            "name": key.name,
+            "scopes": list(key.scopes),
+            "created_at": key.created_at,
+            "expires_at": key.expires_at,
+            "revoked_at": key.revoked_at,
+            "last_used_at": key.last_used_at,
+            "last_used_ip": key.last_used_ip,
+        }
+        for key in run(work)
+    ]
+    show(rows, as_json=as_json)
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Make a key worthless, everywhere, within a second."""
+
+    async def work() -> bool:
+        async with connection() as opened:
+            owner = await opened.fetchval("select account_id from api_keys where id = $1", key_id)
+            done = await keys.revoke(opened, key_id)
+            if done:
+                await audit.record(opened, owner, "cli", "key.revoked", key_id)
+            return done
+
+    if not run(work):
+        fail(f"there is no key {key_id!r} that could be revoked")

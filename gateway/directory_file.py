@@ -1,0 +1,263 @@
+"""The directory as the operator writes it: YAML, checked as a whole, every fault with its place.
+
+Numbers of the public network are read with the account's country and kept in E.164.
+"""
+
+import re
+import zoneinfo
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import phonenumbers
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from gateway.calls.directory import Directory, Group, Outbound, Trunk, User
+from gateway.numbering import to_e164
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`place`: the path in the file, as `users[1].caller_id`; `line` counts from 1 (0: unknown)."""
+
+    place: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.place}: {self.text}" if self.place else f"line {self.line}: {self.text}"
+
+
+class DirectoryFaults(Exception):
+    """The file is no directory; `faults` are all of its faults."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+def _text(value: object) -> object:
+    """A number that YAML read as one: `101` without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+Extension: TypeAlias = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9*#]{1,20}$")]
+Device: TypeAlias = Annotated[str, Field(pattern=r"^PJSIP/[A-Za-z0-9_.+-]{1,79}$")]
+Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrunkPart(_Part):
+    name: Name
+    endpoint: Device
+    shared: bool = False
+
+
+class UserPart(_Part):
+    id: Annotated[str, Field(pattern=r"^u[0-9]{1,12}$")] | None = None
+    number: Extension
+    name: Name
+    caller_id: Annotated[str, BeforeValidator(_text)] | None = None
+    devices: Annotated[list[Device], Field(max_length=32)] = []
+    mailbox: str | None = None
+    email: str | None = None
+    external_id: str | None = None
+
+
+class GroupPart(_Part):
+    number: Extension | None = None
+    name: Name
+
+
+class RingGroupPart(_Part):
+    number: Extension
+    name: Name
+
+
+class OutboundPart(_Part):
+    context: Identifier = "from-internal"
+    allow: list[Annotated[str, Field(pattern=r"^\+[0-9]{0,15}$")]] = ["+"]
+    deny: list[Annotated[str, Field(pattern=r"^\+[0-9]{0,15}$")]] = []
+    calls_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 30
+    simultaneous_calls: Annotated[int, Field(ge=1, le=100_000)] = 10
+
+
+class DirectoryPart(_Part):
+    account: Identifier
+    name: Name
+    time_zone: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    nodes: list[Identifier] = []
+    numbers: list[Annotated[str, BeforeValidator(_text)]] = []
+    contexts: list[Identifier] = []
+    trunks: list[TrunkPart] = []
+    users: list[UserPart] = []
+    queues: list[GroupPart] = []
+    ring_groups: list[RingGroupPart] = []
+    outbound: OutboundPart = OutboundPart()
+
+
+def read(path: Path) -> Directory:
+    """The directory in the file; its users have the ids that the file gives, else "".
+
+    Raises:
+        OSError: the file cannot be read.
+        DirectoryFaults: with every fault of the file.
+    """
+    return parse(path.read_text())
+
+
+def parse(text: str) -> Directory:
+    """See `read`."""
+    lines = _Lines(text)
+    try:
+        part = DirectoryPart.model_validate(lines.document)
+    except ValidationError as error:
+        found = [
+            Fault(_path(e["loc"]), lines.of(e["loc"]), e["msg"])
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+        raise DirectoryFaults(sorted(lines.duplicates + found, key=lambda fault: fault.line)) from None
+    faults = [
+        *lines.duplicates,
+        *(Fault(_path(place), lines.of(place), told) for place, told in _faults(part)),
+    ]
+    if faults:
+        raise DirectoryFaults(sorted(faults, key=lambda fault: fault.line))
+    return _directory(part)
+
+
+Place: TypeAlias = tuple[str | int, ...]
+
+
+def _faults(part: DirectoryPart) -> Iterator[tuple[Place, str]]:
+    """What no single field shows."""
+    if part.time_zone not in zoneinfo.available_timezones():
+        yield ("time_zone",), f"{part.time_zone!r} is no IANA time zone"
+    if part.country not in phonenumbers.SUPPORTED_REGIONS:
+        yield ("country",), f"{part.country!r} is no country"
+        return
+    numbers = set()
+    for index, number in enumerate(part.numbers):
+        public = to_e164(number, part.country)
+        if public is None:
+            yield ("numbers", index), f"{number!r} is no number of the public network"
+        elif public in numbers:
+            yield ("numbers", index), f"{number} is here twice"
+        numbers.add(public)
+    for index, user in enumerate(part.users):
+        if user.caller_id is not None and to_e164(user.caller_id, part.country) not in numbers:
+            yield ("users", index, "caller_id"), f"{user.caller_id} is not among the account's numbers"
+    yield from _twice("user number", [(("users", i, "number"), u.number) for i, u in enumerate(part.users)])
+    yield from _twice("user id", [(("users", i, "id"), u.id) for i, u in enumerate(part.users) if u.id])
+    endpoints: list[tuple[Place, str]] = [
+        (("users", i, "devices", j), device)
+        for i, user in enumerate(part.users)
+        for j, device in enumerate(user.devices)
+    ]
+    endpoints += [(("trunks", i, "endpoint"), trunk.endpoint) for i, trunk in enumerate(part.trunks)]
+    yield from _twice("endpoint", endpoints)
+    yield from _twice("queue", [(("queues", i, "name"), q.name) for i, q in enumerate(part.queues)])
+    extensions: list[tuple[Place, str]] = [(("users", i, "number"), u.number) for i, u in enumerate(part.users)]
+    extensions += [(("queues", i, "number"), q.number) for i, q in enumerate(part.queues) if q.number]
+    groups: list[tuple[Place, str]] = [(("ring_groups", i, "number"), g.number) for i, g in enumerate(part.ring_groups)]
+    yield from _twice("extension", extensions[len(part.users) :] + groups)
+    users = {user.number for user in part.users}
+    for place, number in [*extensions[len(part.users) :], *groups]:
+        if number in users:
+            yield place, f"{number} is a user's number"
+
+
+def _twice(what: str, found: list[tuple[Place, str]]) -> Iterator[tuple[Place, str]]:
+    seen: set[str] = set()
+    for place, value in found:
+        if value in seen:
+            yield place, f"{what} {value} is here twice"
+        seen.add(value)
+
+
+def _directory(part: DirectoryPart) -> Directory:
+    def public(number: str | None) -> str | None:
+        return None if number is None else to_e164(number, part.country)
+
+    return Directory(
+        account=part.account,
+        name=part.name,
+        time_zone=part.time_zone,
+        country=part.country,
+        nodes=tuple(part.nodes),
+        numbers=tuple(number for number in map(public, part.numbers) if number),
+        contexts=tuple(part.contexts),
+        trunks=tuple(Trunk(trunk.name, trunk.endpoint, trunk.shared) for trunk in part.trunks),
+        users=tuple(
+            User(
+                user.id or "",
+                user.number,
+                user.name,
+                public(user.caller_id),
+                tuple(user.devices),
+                user.mailbox,
+                user.email,
+                user.external_id,
+            )
+            for user in part.users
+        ),
+        queues=tuple(Group(queue.number, queue.name) for queue in part.queues),
+        ring_groups=tuple(Group(group.number, group.name) for group in part.ring_groups),
+        outbound=Outbound(
+            part.outbound.context,
+            tuple(part.outbound.allow),
+            tuple(part.outbound.deny),
+            part.outbound.calls_per_minute,
+            part.outbound.simultaneous_calls,
+        ),
+    )
+
+
+def _path(place: Sequence[str | int]) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return re.sub(r"^\.", "", path)
+
+
+class _Lines:
+    """The document, and the line of each of its places."""
+
+    def __init__(self, text: str) -> None:
+        self.duplicates: list[Fault] = []
+        self._of: dict[Place, int] = {(): 1}
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.document: Any = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 0
+            raise DirectoryFaults([Fault("", line, error.problem or "is not YAML")]) from None
+        except yaml.YAMLError as error:
+            raise DirectoryFaults([Fault("", 1, str(error).splitlines()[0])]) from None
+        if node is not None:
+            self._walk(node, ())
+
+    def of(self, place: Sequence[str | int]) -> int:
+        """The line of the place, or of the nearest one around it."""
+        path = tuple(place)
+        while path not in self._of:
+            path = path[:-1]
+        return self._of[path]
+
+    def _walk(self, node: yaml.Node, place: Place) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = (*place, str(key.value))
+                if inner in self._of:
+                    self.duplicates.append(Fault(_path(inner), key.start_mark.line + 1, "is here twice"))
+                self._of[inner] = key.start_mark.line + 1
+                self._walk(value, inner)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._of[(*place, index)] = value.start_mark.line + 1
+                self._walk(value, (*place, index))

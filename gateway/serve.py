@@ -1,0 +1,176 @@
+"""The service: all roles in one process, or some of them.
+
+`api` answers HTTP, `listen` hears Asterisk and writes the records, `dispatch` sends webhooks.
+Postgres and Asterisk may come, go and return while it runs.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+import uvicorn
+
+from gateway.api.app import create_app
+from gateway.api.context import ApiContext
+from gateway.asterisk.ami import AmiSession
+from gateway.asterisk.journal import JournalSource
+from gateway.asterisk.listener import Listener
+from gateway.asterisk.source import Source
+from gateway.asterisk.spool import SpoolSource
+from gateway.calls.instant import from_datetime, to_text
+from gateway.events.dispatcher import Dispatcher
+from gateway.events.secrets import SecretBox
+from gateway.ingest import Ingest
+from gateway.settings import Settings
+from gateway.store.connection import Pool
+from gateway.store.embedded import EmbeddedDatabase
+from gateway.store.migrations import migrate
+from gateway.store.pool import open_pool
+
+ROLES = ("api", "listen", "dispatch")
+DRAIN_SECONDS = 8
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[str]:
+    """The address of the database: the one that is named, else an embedded one, run as long as this lasts."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    async with EmbeddedDatabase(settings.data_dir) as embedded:
+        yield embedded.url
+
+
+async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
+    """Runs until SIGTERM or SIGINT, then drains and ends within ten seconds."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database(settings))
+        pool = await open_pool(url)
+        stack.callback(pool.terminate)
+        async with pool.acquire() as connection:
+            for name in await migrate(connection):
+                log.info("migrated", migration=name)
+        await _run(settings, roles, pool, stop, stack)
+
+
+async def _run(
+    settings: Settings, roles: Collection[str], pool: Pool, stop: asyncio.Event, stack: AsyncExitStack
+) -> None:
+    box = SecretBox.from_file(settings.key_file)
+    tasks: list[asyncio.Task[None]] = []
+    listener: Listener | None = None
+    ingest: Ingest | None = None
+    if "listen" in roles and settings.ami_url:
+        source = _source(settings)
+        listener = Listener(settings.ami_url, None if settings.cel_journal else settings.spool_dir, source)
+        await listener.start()
+        stack.push_async_callback(listener.close)
+        ingest = Ingest(pool, settings.node, source)
+        tasks.append(asyncio.create_task(ingest.run(), name="ingest"))
+    if "dispatch" in roles:
+        dispatcher = Dispatcher(pool, box, allowed_networks=settings.webhook_allowed_networks)
+        tasks.append(asyncio.create_task(dispatcher.run(), name="dispatch"))
+    if "api" in roles:
+        tasks.append(asyncio.create_task(_api(settings, pool, box, listener, ingest, stop, stack), name="api"))
+    log.info("serving", roles=list(roles), listen=settings.listen, node=settings.node)
+    waiting = asyncio.create_task(_until(stop), name="stop")
+    done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for task in tasks:
+        if task.get_name() != "api":
+            task.cancel()
+    await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    for task in done - {waiting}:
+        task.result()
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+def _source(settings: Settings) -> Source:
+    if settings.cel_journal:
+        return JournalSource(settings.cel_journal, settings.queue_log)
+    return SpoolSource(settings.spool_dir)
+
+
+async def _api(
+    settings: Settings,
+    pool: Pool,
+    box: SecretBox,  # noqa: ARG001
+    listener: Listener | None,
+    ingest: Ingest | None,
+    stop: asyncio.Event,
+    stack: AsyncExitStack,
+) -> None:
+    session: AmiSession | None = None
+    if settings.ami_url:
+        session = AmiSession(settings.ami_url, events=False)
+        await session.start()
+        stack.push_async_callback(session.close)
+    context = ApiContext(
+        pool=pool,
+        node=settings.node,
+        ami=session,
+        trusted_proxies=settings.trusted_proxies,
+        forwarded_header=settings.forwarded_header,
+        status=lambda: status_of(settings, listener, ingest),
+    )
+    host, port = settings.listen_address
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(context),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=DRAIN_SECONDS - 2,
+        )
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    try:
+        await serving
+    except SystemExit as error:
+        raise RuntimeError(f"cannot listen on {settings.listen}") from error
+
+
+def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | None) -> Mapping[str, object]:
+    """What the listening roles of this process tell, JSON-ready."""
+    if listener is None or ingest is None:
+        return {}
+    progress = ingest.progress
+    last = progress.last_commit_at
+    return {
+        "asterisk": {
+            "connected": listener.connected,
+            "version": listener.version,
+            "last_error": listener.last_error,
+        },
+        "source": {
+            "kind": "journal" if settings.cel_journal else "ami",
+            "running": progress.running,
+            "caught_up": progress.caught_up,
+            "rows": progress.rows,
+            "last_commit_at": to_text(from_datetime(last)) if last else None,
+            "last_error": progress.last_error,
+        },
+        "open_calls": progress.open_calls,
+        "unowned_calls": progress.unowned_calls,
+        "settled_until": None,
+    }

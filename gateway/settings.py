@@ -1,0 +1,153 @@
+"""The settings: from the environment, or by the same names in `gateway.toml`.
+
+The environment wins. A name that begins with GATEWAY_ and is no setting is an error, as is a
+value that cannot be right: better a line before anything starts than a surprise after.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "GATEWAY_"
+CONFIG_FILE = "GATEWAY_CONFIG"
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text is one line that names it."""
+
+
+def _items(value: object) -> object:
+    """A list in TOML, or words between commas in the environment."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _listen(value: object) -> object:
+    """`host:port`, `[::1]:8080` for IPv6."""
+    parts = urlsplit(f"//{value}")
+    try:
+        if parts.hostname and parts.port is not None and not parts.path:
+            return str(value)
+    except ValueError:
+        pass
+    raise ValueError("is not host:port")
+
+
+def _ami_url(value: object) -> object:
+    if value in (None, ""):
+        return None
+    parts = urlsplit(str(value))
+    if parts.scheme != "ami" or not parts.hostname or not parts.username or parts.password is None:
+        raise ValueError("is not ami://user:secret@host:port")
+    return str(value)
+
+
+def _database_url(value: object) -> object:
+    if value in (None, ""):
+        return None
+    if urlsplit(str(value)).scheme not in ("postgresql", "postgres"):
+        raise ValueError("is not postgresql://…")
+    return str(value)
+
+
+Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_items)]
+Words: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_items)]
+Listen: TypeAlias = Annotated[str, BeforeValidator(_listen)]
+
+
+class Settings(BaseSettings):
+    """All settings. Paths are as given, relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
+    data_dir: Path = Path("gateway-data")
+    listen: Listen = "127.0.0.1:8080"
+    metrics_listen: Listen = "127.0.0.1:9108"
+    ami_url: Annotated[str | None, BeforeValidator(_ami_url)] = Field(default=None, repr=False)
+    node: str = "pbx1"
+    cel_journal: Path | None = None
+    queue_log: Path | None = None
+    trusted_proxies: Networks = ()
+    forwarded_header: str | None = None
+    secret_key_file: Path | None = None
+    cors_origins: Words = ()
+    webhook_allowed_networks: Networks = ()
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        parts = urlsplit(f"//{self.listen}")
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
+
+    @property
+    def key_file(self) -> Path:
+        return self.secret_key_file or self.data_dir / "secret.key"
+
+    @property
+    def spool_dir(self) -> Path:
+        return self.data_dir / "spool"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then what was read from the file."""
+        return env_settings, init_settings
+
+
+def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
+    """The settings in force.
+
+    Args:
+        file: `gateway.toml` in the working directory where None, or what GATEWAY_CONFIG names.
+
+    Raises:
+        SettingsError: with one line that names what to change.
+    """
+    named = environment.get(CONFIG_FILE)
+    path = file or (Path(named) if named else Path("gateway.toml"))
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known | {CONFIG_FILE}:
+            raise SettingsError(f"{name}: there is no such setting")
+    values = _from_file(path, known, required=file is not None or named is not None)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _from_file(path: Path, known: set[str], *, required: bool) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        if required:
+            raise SettingsError(f"{path}: there is no such file") from None
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    for name in values:
+        if name not in known:
+            raise SettingsError(f"{name} in {path}: there is no such setting")
+    return {name.removeprefix(PREFIX).lower(): value for name, value in values.items()}
