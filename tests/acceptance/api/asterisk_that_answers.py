@@ -1,0 +1,44 @@
+"""What placing a call needs of an Asterisk, played: it counts what it was told to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.asterisk.ami import AmiReply
+from gateway.asterisk.errors import AmiError
+
+
+@dataclass
+class AsteriskThatAnswers:
+    """`contacts`: how many contacts each endpoint name has; `originate_fails`: raised by each Originate."""
+
+    connected: bool = True
+    contacts: dict[str, int] = field(default_factory=lambda: {"101-desk": 1, "101-mobile": 2, "102": 1})
+    originate_fails: AmiError | None = None
+    channels: list[Mapping[str, str]] = field(default_factory=list)
+    actions: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+
+    async def action(
+        self,
+        name: str,
+        headers: Mapping[str, str] | None = None,
+        variables: Sequence[tuple[str, str]] = (),
+        timeout: float = 5.0,
+    ) -> AmiReply:
+        sent = dict(headers or {})
+        self.actions.append((name, sent, dict(variables)))
+        if name == "Getvar":
+            endpoint = sent["Variable"].partition("(")[2].rstrip(")")
+            uris = [f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.{n}" for n in range(self.contacts.get(endpoint, 0))]
+            return AmiReply({"Value": "&".join(uris)})
+        if name == "Originate" and self.originate_fails is not None:
+            raise self.originate_fails
+        return AmiReply({"Response": "Success"})
+
+    async def list_action(
+        self, name: str, headers: Mapping[str, str] | None, complete_event: str, timeout: float = 5.0
+    ) -> list[Mapping[str, str]]:
+        return self.channels if name == "CoreShowChannels" else []
+
+    def told(self, name: str) -> list[tuple[dict[str, str], dict[str, str]]]:
+        """Headers and variables of every action of this name."""
+        return [(headers, variables) for action, headers, variables in self.actions if action == name]

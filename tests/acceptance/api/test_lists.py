@@ -1,0 +1,140 @@
+"""Reading calls: range, sort, who, paging, and every wrong parameter told at once."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import httpx
+import pytest
+
+from gateway.calls.directory import Directory
+from gateway.calls.record import CallRecord
+from gateway.store import calls
+from gateway.store.connection import Pool
+from tests.acceptance.api.records import inbound, instant, through_queue
+
+NOON = "2026-11-03T12:00:00+11:00"
+HOUR = 3600 * 1_000_000
+
+
+@pytest.fixture
+async def three(pool: Pool, acme: Directory) -> list[CallRecord]:
+    """Noon, one and two o'clock in Sydney; the second through the queue, the third for Bob and the longest."""
+    noon = instant(NOON)
+    records = [
+        inbound(acme, noon),
+        through_queue(acme, inbound(acme, noon + HOUR, seconds=30)),
+        inbound(acme, noon + 2 * HOUR, seconds=90, user=acme.users[1]),
+    ]
+    async with pool.acquire() as connection:
+        await calls.write_records(connection, records)
+    return records
+
+
+def ids(response: httpx.Response) -> list[str]:
+    assert response.status_code == 200, response.text
+    return [row["id"] for row in response.json()["data"]]
+
+
+async def test_sorts_and_pages(client: httpx.AsyncClient, three: list[CallRecord]) -> None:
+    first, second, third = (record.id for record in three)
+    assert ids(await client.get("/v1/calls")) == [third, second, first]
+    assert ids(await client.get("/v1/calls?sort=oldest_first")) == [first, second, third]
+    assert ids(await client.get("/v1/calls?sort=longest_first")) == [third, first, second]
+    page = await client.get("/v1/calls?limit=2&include=total")
+    envelope = page.json()
+    assert (envelope["has_more"], envelope["total"], envelope["open_calls"]) == (True, 3, 0)
+    assert (envelope["next_cursor"], envelope["settled_until"]) == (None, "2026-11-24T00:00:00.000Z")
+    assert ids(await client.get(page.links["next"]["url"])) == [first]
+
+
+async def test_the_document_is_the_folds_with_revision_and_time(
+    client: httpx.AsyncClient, three: list[CallRecord]
+) -> None:
+    response = await client.get(f"/v1/calls/{three[0].id}")
+    call = response.json()
+    assert call["caller"]["name"] == 'Jo "Ö" Citizen'
+    assert list(call)[-3:] == ["settled", "revision", "updated_at"]
+    assert call["revision"] == 1
+
+
+async def test_a_plain_date_is_the_accounts_whole_day(client: httpx.AsyncClient, three: list[CallRecord]) -> None:
+    assert len(ids(await client.get("/v1/calls?from=2026-11-03&to=2026-11-03"))) == 3
+    assert ids(await client.get("/v1/calls?from=2026-11-04")) == []
+    half_open = f"/v1/calls?from={NOON}&to=2026-11-03T13:00:00%2B11:00"
+    assert ids(await client.get(half_open)) == [three[0].id]
+
+
+async def test_who(client: httpx.AsyncClient, acme: Directory, three: list[CallRecord]) -> None:
+    for term in (acme.users[1].id, "102", "Bob"):
+        assert ids(await client.get("/v1/calls", params={"user": term})) == [three[2].id]
+        assert ids(await client.get("/v1/user-calls", params={"user": term})) == [f"{three[2].id}-{acme.users[1].id}"]
+    assert len(ids(await client.get("/v1/calls?user=101&user=102"))) == 3
+    for term in ("700", "support"):
+        assert ids(await client.get("/v1/calls", params={"queue": term})) == [three[1].id]
+        assert ids(await client.get("/v1/queue-calls", params={"queue": term})) == [f"{three[1].id}-q1"]
+    assert ids(await client.get("/v1/user-calls?queue=700")) == []
+    assert ids(await client.get("/v1/ring-group-calls?ring_group=sales&queue=700")) == []
+
+
+async def test_filters(client: httpx.AsyncClient, three: list[CallRecord]) -> None:
+    assert len(ids(await client.get("/v1/calls", params={"number": "0255501234"}))) == 3
+    assert len(ids(await client.get("/v1/calls?number= 61255501234&direction=inbound&outcome=answered"))) == 3
+    assert ids(await client.get("/v1/calls?state=open")) == []
+    assert len(ids(await client.get("/v1/calls?updated_since=2026-01-01"))) == 3
+    assert ids(await client.get(f"/v1/calls?call_id={three[1].id}")) == [three[1].id]
+    assert len(ids(await client.get("/v1/user-calls?type=user_inbound_answered&result=answered"))) == 3
+    assert len(ids(await client.get("/v1/queue-calls?status=answered"))) == 1
+
+
+async def test_all_faults_at_once(client: httpx.AsyncClient) -> None:
+    query = "limit=0&offset=-1&sort=sideways&colour=red&from=2026-11-01&from=2026-11-02&reference=%00"
+    response = await client.get(f"/v1/calls?{query}")
+    assert response.status_code == 422
+    faults = {fault["parameter"]: fault["code"] for fault in response.json()["errors"]}
+    assert set(faults) == {"limit", "offset", "sort", "colour", "from", "reference"}
+    assert faults["colour"] == "unknown_parameter"
+
+
+async def test_names_and_times_that_say_nothing(client: httpx.AsyncClient) -> None:
+    who = "user=999&queue=none&ring_group=none"
+    when = "from=yesterday&to=2026-11-03T10:00:00&updated_since=9999-12-31T23:59:59-14:00"
+    response = await client.get(f"/v1/calls?{who}&{when}")
+    assert response.status_code == 422
+    assert {fault["code"] for fault in response.json()["errors"]} == {
+        "unknown_user",
+        "unknown_queue",
+        "unknown_ring_group",
+        "unreadable_time",
+    }
+
+
+async def test_a_merged_call_is_found_under_its_old_id(
+    client: httpx.AsyncClient, pool: Pool, three: list[CallRecord]
+) -> None:
+    async with pool.acquire() as connection:
+        await calls.write_merged(connection, [("acme", three[0].id, three[1].id)])
+    assert (await client.get(f"/v1/calls/{three[0].id}")).json()["id"] == three[1].id
+    assert three[0].id not in ids(await client.get("/v1/calls"))
+    rows = (await client.get("/v1/calls?updated_since=2026-01-01")).json()["data"]
+    assert {"id": three[0].id, "merged_into": three[1].id} in rows
+
+
+async def test_another_accounts_calls_do_not_exist(client: httpx.AsyncClient, pool: Pool, acme: Directory) -> None:
+    other = replace(inbound(acme, instant(NOON)), account="other")
+    await pool.execute(
+        "insert into accounts (id, name, time_zone, country, directory_version) values ('other', 'O', 'UTC', 'AU', 1)"
+    )
+    async with pool.acquire() as connection:
+        await calls.write_records(connection, [other])
+    assert ids(await client.get("/v1/calls?state=all")) == []
+    assert (await client.get(f"/v1/calls/{UUID(other.id)}")).status_code == 404
+    assert (await client.post(f"/v1/calls/{UUID(other.id)}/hangup")).status_code == 404
+    assert (await client.get("/v1/calls/nonsense")).status_code == 404
+
+
+async def test_who_is_who(client: httpx.AsyncClient) -> None:
+    users = (await client.get("/v1/users")).json()["data"]
+    assert [user["name"] for user in users] == ["Alice", "Bob", "Carol"]
+    assert (await client.get("/v1/queues")).json()["data"] == [{"number": "700", "name": "support"}]
+    assert (await client.get("/v1/ring-groups")).json()["data"] == [{"number": "600", "name": "sales"}]
+    assert len((await client.get("/v1/numbers")).json()["data"]) == 3

@@ -1,0 +1,213 @@
+"""Placing calls: what is dialled, and what is refused with nothing dialled and nothing left behind."""
+
+import asyncio
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from gateway.asterisk.errors import ActionRefused, ActionTimeout, LinkLost, NotConnected
+from gateway.calls.directory import Directory, Outbound
+from gateway.store import audit, calls, directories
+from gateway.store.connection import Pool
+from tests.acceptance.api.asterisk_that_answers import AsteriskThatAnswers
+from tests.acceptance.api.records import inbound, instant
+
+GOOD = {"user": "101", "to": "+61255501234", "reference": "crm-4711"}
+
+
+async def state_of(pool: Pool) -> list[str]:
+    return [record["state"] for record in await pool.fetch("select state from originations order by id")]
+
+
+async def test_a_call_is_committed_then_originated_with_its_id(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    response = await client.post("/v1/calls", json=GOOD)
+    assert response.status_code == 202
+    call = response.json()
+    assert response.headers["location"] == f"/v1/calls/{call['id']}"
+    assert (call["state"], call["direction"], call["origin"]["reference"]) == ("queued", "outbound", "crm-4711")
+    [(headers, variables)] = asterisk.told("Originate")
+    assert (headers["ChannelId"], headers["CallerID"]) == (call["id"], "+61255501234")
+    assert variables["__GW_DEVICES"] == "101-desk:101-mobile"
+    assert variables["__GW_CALLER_ID"] == "+61290000001"
+    assert await state_of(pool) == ["accepted"]
+    assert (await client.get(response.headers["location"])).json() == call
+
+
+async def test_an_extension_is_called_without_a_public_number(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers
+) -> None:
+    response = await client.post("/v1/calls", json={"user": "Alice", "to": "700"})
+    assert (response.status_code, response.json()["direction"]) == (202, "internal")
+    assert asterisk.told("Originate")[0][1]["__GW_CALLER_ID"] == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        (GOOD | {"user": "999"}, "/user", "unknown_user"),
+        (GOOD | {"to": "hello"}, "/to", "not_a_number"),
+        (GOOD | {"to": "+61000000000000"}, "/to", "not_a_valid_number"),
+        (GOOD | {"to": "+61255501234\r\nAction: Command"}, "/to", "not_printable"),
+        (GOOD | {"to": "+61255501234&PJSIP/102"}, "/to", "not_a_number"),
+        (GOOD | {"to": "102,${SHELL(id)}"}, "/to", "not_a_number"),
+        (GOOD | {"to": "+" + "6" * 10_000}, "/to", "string_too_long"),
+        (GOOD | {"to": "\uff0b61255501234"}, "/to", "not_a_number"),
+        (GOOD | {"to": "101"}, "/to", "own_extension"),
+        (GOOD | {"to": "104"}, "/to", "not_a_number"),
+        (GOOD | {"to": 61255501234}, "/to", "string_type"),
+        (GOOD | {"caller_id": "+61255509999"}, "/caller_id", "not_your_number"),
+        (GOOD | {"to": "+61290000001"}, "/caller_id", "caller_id_is_destination"),
+        (GOOD | {"ring_timeout": 0}, "/ring_timeout", "greater_than_equal"),
+        (GOOD | {"reference": "a\nb"}, "/reference", "not_printable"),
+        (GOOD | {"colour": "red"}, "/colour", "unknown_field"),
+        ({"to": "+61255501234"}, "/user", "missing"),
+    ],
+)
+async def test_a_wrong_body_is_told_by_field_and_dials_nobody(
+    client: httpx.AsyncClient,
+    asterisk: AsteriskThatAnswers,
+    pool: Pool,
+    body: dict[str, object],
+    pointer: str,
+    code: str,
+) -> None:
+    response = await client.post("/v1/calls", json=body)
+    assert response.status_code == 422, response.text
+    assert (pointer, code) in {(fault["pointer"], fault["code"]) for fault in response.json()["errors"]}
+    assert len(response.text) < 2000
+    assert (asterisk.told("Originate"), await state_of(pool)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "status", "code"),
+    [
+        (b'{"user": "101",', "application/json", 400, "malformed_json"),
+        (b"", "application/json", 400, "malformed_json"),
+        (b"\xff\xfe", "application/json", 400, "malformed_json"),
+        (b"[]", "application/json", 422, "invalid_request"),
+        (b"user=101&to=%2B61255501234", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b" " * 70_000, "application/json", 413, "body_too_large"),
+    ],
+)
+async def test_what_is_no_json_object_is_refused(
+    client: httpx.AsyncClient,
+    asterisk: AsteriskThatAnswers,
+    content: bytes,
+    content_type: str,
+    status: int,
+    code: str,
+) -> None:
+    response = await client.post("/v1/calls", content=content, headers={"Content-Type": content_type})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert asterisk.actions == []
+
+
+async def test_asterisk_down_is_a_503_and_nothing_is_placed(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    asterisk.connected = False
+    response = await client.post("/v1/calls", json=GOOD)
+    assert (response.status_code, response.json()["code"]) == (503, "asterisk_unavailable")
+    assert response.headers["retry-after"]
+    asterisk.connected, asterisk.originate_fails = True, NotConnected("gone just now")
+    assert (await client.post("/v1/calls", json=GOOD)).status_code == 503
+    assert await state_of(pool) == []
+
+
+async def test_postgres_down_is_a_503_and_nothing_is_dialled(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    pool.terminate()
+    response = await client.post("/v1/calls", json=GOOD)
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+    assert asterisk.actions == []
+
+
+async def test_what_asterisk_refuses_is_a_failed_call(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    asterisk.originate_fails = ActionRefused("Extension does not exist.")
+    response = await client.post("/v1/calls", json=GOOD)
+    assert (response.status_code, response.json()["state"], response.json()["outcome"]) == (202, "ended", "failed")
+    assert await state_of(pool) == ["refused"]
+
+
+@pytest.mark.parametrize("lost", [LinkLost("gone"), ActionTimeout("late")])
+async def test_an_answer_that_was_lost_leaves_the_call_reserved_and_is_never_sent_again(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, lost: LinkLost | ActionTimeout
+) -> None:
+    asterisk.originate_fails = lost
+    headers = {"Idempotency-Key": "k"}
+    response = await client.post("/v1/calls", json=GOOD, headers=headers)
+    assert (response.status_code, response.json()["state"]) == (202, "queued")
+    again = await client.post("/v1/calls", json=GOOD, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency_in_progress")
+    await pool.execute("update originations set deadline = now() - interval '1 second'")
+    assert (await client.post("/v1/calls", json=GOOD, headers=headers)).json() == response.json()
+    assert (len(asterisk.told("Originate")), await state_of(pool)) == (1, ["reserved"])
+
+
+async def test_a_user_without_a_reachable_device_is_told(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    response = await client.post("/v1/calls", json=GOOD | {"user": "103"})
+    assert (response.status_code, response.json()["code"]) == (409, "user_unreachable")
+    assert (asterisk.told("Originate"), await state_of(pool)) == ([], [])
+
+
+async def test_the_same_key_places_one_call(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    headers = {"Idempotency-Key": "crm-1"}
+    answers = await asyncio.gather(*(client.post("/v1/calls", json=GOOD, headers=headers) for _ in range(8)))
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len(asterisk.told("Originate")) == 1
+    again = await client.post("/v1/calls", json=GOOD, headers=headers)
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    other = await client.post("/v1/calls", json=GOOD | {"to": "102"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert len(await state_of(pool)) == 1
+
+
+async def test_guards(client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory) -> None:
+    limited = replace(acme, outbound=Outbound(deny=("+6125550",), calls_per_minute=1))
+    async with pool.acquire() as connection:
+        await directories.apply(connection, limited)
+    for to in ("+61255501234", "+611900123456", "000", "+61000"):
+        response = await client.post("/v1/calls", json=GOOD | {"to": to})
+        assert (response.status_code, response.json()["code"]) == (403, "destination_blocked"), to
+    assert (await client.post("/v1/calls", json={"user": "101", "to": "102"})).status_code == 202
+    over = await client.post("/v1/calls", json={"user": "101", "to": "102"})
+    assert (over.status_code, over.json()["code"]) == (429, "too_many_calls_per_minute")
+    assert over.headers["retry-after"]
+    assert len(asterisk.told("Originate")) == 1
+    assert [entry.action for entry in await audit.newest(pool, "acme")] == ["call.refused"] * 5
+
+
+async def test_simultaneous_calls_are_limited_whatever_comes_at_once(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory
+) -> None:
+    async with pool.acquire() as connection:
+        await directories.apply(connection, replace(acme, outbound=Outbound(simultaneous_calls=3)))
+    answers = await asyncio.gather(*(client.post("/v1/calls", json=GOOD) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [202] * 3 + [429] * 5
+    assert len(asterisk.told("Originate")) == 3
+
+
+async def test_hanging_up(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory
+) -> None:
+    ended = inbound(acme, instant("2026-11-03T12:00:00+11:00"))
+    running = replace(inbound(acme, instant("2026-11-03T13:00:00+11:00")), state="in_progress", ended_at=None)
+    async with pool.acquire() as connection:
+        await calls.write_records(connection, [ended, running])
+    asterisk.channels = [
+        {"Event": "CoreShowChannel", "Uniqueid": "1.1", "Linkedid": running.linked_ids[0], "Channel": "PJSIP/101-1"},
+        {"Event": "CoreShowChannel", "Uniqueid": "2.1", "Linkedid": "2.1", "Channel": "PJSIP/102-2"},
+    ]
+    assert (await client.post(f"/v1/calls/{ended.id}/hangup")).status_code == 200
+    assert (await client.post(f"/v1/calls/{running.id}/hangup")).status_code == 202
+    assert [headers["Channel"] for headers, _ in asterisk.told("Hangup")] == ["1.1"]

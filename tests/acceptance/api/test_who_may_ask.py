@@ -1,0 +1,120 @@
+"""Keys, addresses, scopes: who gets in, and what the others are told."""
+
+import httpx
+import pytest
+
+from gateway.api.app import create_app
+from gateway.api.context import ApiContext
+from gateway.store import audit, keys, networks
+from gateway.store.connection import Pool
+
+
+def at(context: ApiContext, ip: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(context), client=(ip, 1)), base_url="http://g")
+
+
+async def test_both_headers_mean_the_same(anybody: httpx.AsyncClient, key: str) -> None:
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"token": key},
+        {"token": key, "Authorization": f"bearer {key}"},
+    ):
+        assert (await anybody.get("/v1/calls", headers=headers)).status_code == 200
+
+
+async def test_wrong_keys_are_told_nothing(anybody: httpx.AsyncClient, key: str) -> None:
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    for headers in (
+        {},
+        {"token": "nonsense"},
+        {"token": wrong},
+        {"Authorization": "Basic eDp5"},
+        {"token": key, "Authorization": f"Bearer {wrong}"},
+    ):
+        response = await anybody.get("/v1/calls", headers=headers)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"].startswith("Bearer")
+        assert response.json()["code"] == "not_authorised"
+        assert "ip" not in response.json()
+        assert response.headers["x-request-id"] == response.json()["request_id"]
+
+
+async def test_a_key_in_the_url_is_refused_and_not_echoed(client: httpx.AsyncClient, key: str) -> None:
+    for url in (f"/v1/calls?token={key}", f"/v1/calls?reference={key}", f"/v1/calls/{key}"):
+        response = await client.get(url)
+        assert response.status_code == 401
+        assert response.json()["code"] == "key_in_url"
+        assert key not in response.text
+
+
+async def test_a_refused_address_is_told_only_to_the_holder_of_a_key(context: ApiContext, key: str, pool: Pool) -> None:
+    async with at(context, "198.51.100.9") as client:
+        known = await client.get("/v1/calls", headers={"token": key})
+        assert (known.status_code, known.json()["code"], known.json()["ip"]) == (401, "ip_not_allowed", "198.51.100.9")
+        stranger = await client.get("/v1/calls", headers={"token": "gw_live_x"})
+        assert stranger.json()["code"] == "not_authorised"
+    assert [(entry.action, entry.ip) for entry in await audit.newest(pool, "acme")] == [("ip.refused", "198.51.100.9")]
+
+
+async def test_an_ipv4_address_mapped_into_ipv6_counts_as_ipv4(context: ApiContext, key: str) -> None:
+    async with at(context, "::ffff:192.0.2.7") as client:
+        assert (await client.get("/v1/calls", headers={"token": key})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ("198.51.100.9, 192.0.2.7", 200),
+        ("192.0.2.7, 198.51.100.9", 401),
+        ("192.0.2.7, 10.0.0.3", 200),
+        ("", 401),
+        ("192.0.2.7, nonsense", 401),
+    ],
+)
+async def test_behind_a_proxy_the_rightmost_hop_that_is_no_proxy_counts(
+    pool: Pool, key: str, forwarded: str, status: int
+) -> None:
+    proxied = ApiContext(pool, "pbx1", None, (networks.parse_network("10.0.0.0/8"),), "X-Forwarded-For")
+    async with at(proxied, "10.0.0.1") as client:
+        headers = {"token": key, "X-Forwarded-For": forwarded}
+        assert (await client.get("/v1/calls", headers=headers)).status_code == status
+
+
+async def test_without_trusted_proxies_the_header_is_not_believed(context: ApiContext, key: str) -> None:
+    async with at(context, "198.51.100.9") as client:
+        headers = {"token": key, "X-Forwarded-For": "192.0.2.7"}
+        assert (await client.get("/v1/calls", headers=headers)).status_code == 401
+
+
+async def test_a_key_without_the_scope_is_forbidden(anybody: httpx.AsyncClient, key: str, pool: Pool) -> None:
+    reader = await keys.create(pool, "acme", "reader", ["calls:read"])
+    response = await anybody.post("/v1/calls", headers={"token": reader}, json={})
+    assert (response.status_code, response.json()["code"]) == (403, "scope_missing")
+
+
+async def test_a_revoked_key_opens_nothing(client: httpx.AsyncClient, key: str, pool: Pool) -> None:
+    await keys.revoke(pool, key.split("_")[2])
+    assert (await client.get("/v1/calls")).status_code == 401
+
+
+async def test_the_database_away_is_a_clear_503_and_the_process_lives(client: httpx.AsyncClient, pool: Pool) -> None:
+    pool.terminate()
+    response = await client.get("/v1/calls")
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+    assert response.headers["retry-after"]
+    assert (await client.get("/readyz")).status_code == 503
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_health_and_status(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/readyz")).json() == {"status": "ready", "database": True, "asterisk": True}
+    status = (await client.get("/v1/status")).json()
+    assert (status["node"], status["asterisk_connected"], status["open_calls"]) == ("pbx1", True, 0)
+
+
+async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:
+    missing = await client.get("/v1/nothing")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    wrong = await client.delete("/v1/users")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["content-type"] == "application/problem+json"
