@@ -14,7 +14,7 @@ from gateway.api.problems import Fault, faults_of, invalid
 from gateway.api.who import Unresolved, group_name_of, user_id_of
 from gateway.calls.directory import Directory
 from gateway.calls.record import AttemptResult, Direction, Outcome
-from gateway.ingest.numbering import to_e164
+from gateway.numbering import to_e164
 from gateway.store.directories import KnownUser
 from gateway.store.listings import Filter, Sort, StateFilter
 
