@@ -14,8 +14,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.asterisk.row_json import row_from_json, row_to_json
 from gateway.asterisk.source import Batch, Position
+from gateway.calls.row_json import row_from_json, row_to_json
 from gateway.calls.rows import ChannelsAlive, Gap, Instant, Row
 
 log = logging.getLogger(__name__)

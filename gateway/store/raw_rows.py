@@ -1,37 +1,14 @@
 """The rows a node's source gave, kept as read: what calls are folded from, and folded again.
 
-`row` is JSON: the fields of the row's dataclass that are not empty, with `kind` naming it.
+`row` is `calls.row_json`'s form, as in the spool.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from gateway.calls.instant import to_datetime
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
+from gateway.calls.row_json import row_from_json, row_to_json
+from gateway.calls.rows import CelRow, QueueRow, Row
 from gateway.store.connection import Connection
-
-KINDS: dict[str, type[Any]] = {"cel": CelRow, "queue": QueueRow, "gap": Gap, "alive": ChannelsAlive}
-NAMES = {kind: name for name, kind in KINDS.items()}
-
-
-def to_json(row: Row) -> str:
-    fields = {name: value for name, value in asdict(row).items() if value not in ("", None, {})}
-    if isinstance(row, CelRow) and row.extra:
-        fields["extra"] = dict(row.extra)
-    if isinstance(row, ChannelsAlive):
-        fields["unique_ids"] = sorted(row.unique_ids)
-    return json.dumps({"kind": NAMES[type(row)], **fields}, ensure_ascii=False, separators=(",", ":"))
-
-
-def from_json(text: str) -> Row:
-    fields = json.loads(text)
-    kind = KINDS[fields.pop("kind")]
-    if kind is ChannelsAlive:
-        fields["unique_ids"] = frozenset(fields["unique_ids"])
-    row: Row = kind(**fields)
-    return row
 
 
 async def append(connection: Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
@@ -46,7 +23,7 @@ async def append(connection: Connection, node: str, first_seq: int, rows: Sequen
                 to_datetime(row.at),
                 row.linked_id if isinstance(row, CelRow) else "",
                 row.unique_id if isinstance(row, CelRow | QueueRow) else "",
-                to_json(row),
+                row_to_json(row),
             )
             for seq, row in enumerate(rows, first_seq)
         ],
@@ -102,4 +79,4 @@ async def rows_of_open_calls(connection: Connection, node: str) -> list[Row]:
         """,
         node,
     )
-    return [from_json(record["row"]) for record in records]
+    return [row_from_json(record["row"].encode()) for record in records]

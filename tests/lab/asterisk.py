@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = PROJECT / "asterisk-conf"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
-SECRET = "demo-pbx"  # noqa: S105 - phones on loopback
+SECRET = "demo-pbx"
 PR_SET_PDEATHSIG = 1
 
 
@@ -129,7 +129,9 @@ class AsteriskInstance:
         async with asyncio.timeout(START_SECONDS):
             while not await self._booted():
                 if self._process.returncode is not None:
-                    raise RuntimeError(f"Asterisk ended at once, status {self._process.returncode}:\n{self.log[-3000:]}")
+                    raise RuntimeError(
+                        f"Asterisk ended at once, status {self._process.returncode}:\n{self.log[-3000:]}"
+                    )
                 await asyncio.sleep(0.1)
 
     async def kill(self) -> None:

@@ -33,7 +33,7 @@ class Call(pj.Call):  # type: ignore[misc]
         self.incoming = call_id != pj.PJSUA_INVALID_ID
         self.answer_at: float | None = None
 
-    def onCallState(self, prm: pj.OnCallStateParam) -> None:  # noqa: N802 - PJSIP's name
+    def onCallState(self, prm: pj.OnCallStateParam) -> None:
         info = self.getInfo()
         names = {
             pj.PJSIP_INV_STATE_EARLY: "ringing",
@@ -46,7 +46,7 @@ class Call(pj.Call):  # type: ignore[misc]
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.phone.over.append(self)
 
-    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:  # noqa: N802
+    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
         event = prm.e.body.tsxState
         if event.type == pj.PJSIP_EVENT_RX_MSG:
             message = event.src.rdata.wholeMsg
@@ -60,10 +60,10 @@ class Account(pj.Account):  # type: ignore[misc]
         super().__init__()
         self.phone = phone
 
-    def onRegState(self, prm: pj.OnRegStateParam) -> None:  # noqa: N802
+    def onRegState(self, prm: pj.OnRegStateParam) -> None:
         tell("registered" if prm.code == 200 and prm.expiration > 0 else "registration", code=int(prm.code))
 
-    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:  # noqa: N802
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
         call = Call(self.phone, prm.callId)
         tell("invite", call=call.getInfo().callIdString, message=prm.rdata.wholeMsg)
         self.phone.receive(call)

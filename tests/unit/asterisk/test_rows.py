@@ -13,7 +13,7 @@ from gateway.asterisk.asterisk_time import read_time
 from gateway.asterisk.cel_ami import row_of_event
 from gateway.asterisk.cel_csv import cel_row
 from gateway.asterisk.queue_log import line_second, queue_row
-from gateway.asterisk.row_json import row_from_json, row_to_json
+from gateway.calls.row_json import row_from_json, row_to_json
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
 
 HANGUP = {"hangupcause": 16, "hangupsource": "PJSIP/102-0", "dialstatus": "ANSWER"}

@@ -1,4 +1,4 @@
-"""A row as one line of JSON, and back: the spool's format."""
+"""A row as one line of JSON, and back: the form in which rows are kept."""
 
 import json
 from typing import Any
