@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.asterisk.errors import UnsafeValue
 
 _E164 = re.compile(r"\+[1-9][0-9]{3,14}")
-_EXTENSION = re.compile(r"(?=[A-Za-z.-]*[0-9*#])[A-Za-z0-9*#][A-Za-z0-9*#.-]{0,31}")
+_EXTENSION = re.compile(r"[0-9*#][A-Za-z0-9*#.-]{0,31}")
 _CONTEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
 _ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_+][A-Za-z0-9_+.-]{0,79})")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
@@ -28,7 +28,9 @@ def e164(text: str, field: str = "number") -> str:
 
 
 def extension(text: str, field: str = "extension") -> str:
-    """A number of the PBX itself; at least one digit, `*` or `#`, which no special extension has."""
+    """A number of the PBX itself. It begins with a digit, `*` or `#`, as none of Asterisk's own
+    extensions does: `h`, `s`, `failed` and the like mean something to Asterisk.
+    """
     return _matching(_EXTENSION, text, field, "is not an extension")
 
 

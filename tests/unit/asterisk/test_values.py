@@ -82,12 +82,12 @@ def test_a_plain_name_stays(name: str) -> None:
     assert values.shown_name(name) == name
 
 
-@pytest.mark.parametrize("number", ["101", "*8102", "#72", "700", "sales1"])
+@pytest.mark.parametrize("number", ["101", "*8102", "#72", "700", "7-a"])
 def test_extensions(number: str) -> None:
     assert values.extension(number) == number
 
 
-@pytest.mark.parametrize("special", ["h", "s", "i", "t", "o", "a", "e", "T", "_X.", "", "fax"])
+@pytest.mark.parametrize("special", ["h", "s", "i", "t", "o", "a", "e", "T", "_X.", "", "fax", "failed", "sales1"])
 def test_asterisks_own_extensions_cannot_be_dialled(special: str) -> None:
     with pytest.raises(UnsafeValue):
         values.extension(special)
