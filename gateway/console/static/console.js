@@ -100,6 +100,7 @@ async function copy(button) {
 
 for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
 form.addEventListener("input", show);
+form.addEventListener("change", show);
 form.addEventListener("submit", (event) => event.preventDefault());
 element("test").addEventListener("click", test);
 show();
