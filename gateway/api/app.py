@@ -1,8 +1,11 @@
 """The API as an ASGI application. Serve it without the server's own reading of forwarded headers."""
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from gateway.api.context import ApiContext
 from gateway.api.problems import ProblemMiddleware, answer_http_exception
@@ -10,9 +13,10 @@ from gateway.api.routes import ROUTES
 from gateway.api.slowing import WrongKeys
 
 
-def create_app(context: ApiContext) -> Starlette:
+def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """`more_routes`: those of the layers above, events and console."""
     app = Starlette(
-        routes=ROUTES,
+        routes=[*ROUTES, *more_routes],
         middleware=[Middleware(ProblemMiddleware)],
         exception_handlers={HTTPException: answer_http_exception},
     )

@@ -45,7 +45,8 @@ def _printable(text: str) -> str:
 
 
 Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
-Timeout: TypeAlias = Annotated[int, Field(ge=1, le=600)]
+RingTimeout: TypeAlias = Annotated[int, Field(ge=5, le=120)]
+AnswerTimeout: TypeAlias = Annotated[int, Field(ge=5, le=180)]
 
 
 class PlaceCall(BaseModel):
@@ -56,8 +57,8 @@ class PlaceCall(BaseModel):
     user: Line
     to: Line
     caller_id: Line | None = None
-    ring_timeout: Timeout = 30
-    answer_timeout: Timeout = 60
+    ring_timeout: RingTimeout = 30
+    answer_timeout: AnswerTimeout = 60
     reference: Line | None = None
 
 

@@ -92,6 +92,13 @@ class _Statement:
         self.values.append(value)
         self.conditions.append(condition.replace("{}", f"${len(self.values)}"))
 
+    def where_among(self, condition: str, values: Sequence[str]) -> None:
+        """`condition` has `{}` behind what is compared. One value is compared by `=`: then an index keeps its order."""
+        if values:
+            one = len(values) == 1
+            among = condition.replace("{}", "= {}" if one else "= any({})")
+            self.where(among, values[0] if one else list(values))
+
     def from_where(self) -> str:
         return f"from {self.table} t where " + " and ".join(self.conditions)
 
@@ -107,9 +114,9 @@ def statement(kind: Kind, account: str, wanted: Filter) -> tuple[str, list[Any]]
     built.where("t.updated_at >= {}", wanted.updated_since)
     callee = "callee_number" if kind == "calls" else "destination_number"
     built.where(f"(t.caller_number = any({{}}) or t.{callee} = any({{}}))", list(wanted.numbers))
-    built.where(_of_users(kind), list(wanted.users))
-    built.where(_of_groups(kind, "queue"), list(wanted.queues))
-    built.where(_of_groups(kind, "ring_group"), list(wanted.ring_groups))
+    built.where_among(_of_users(kind), wanted.users)
+    built.where_among(_of_groups(kind, "queue"), wanted.queues)
+    built.where_among(_of_groups(kind, "ring_group"), wanted.ring_groups)
     for column, value in wanted.results:
         built.where(f"t.{column} = {{}}", value)
     if wanted.state != "all":
@@ -121,22 +128,19 @@ def statement(kind: Kind, account: str, wanted: Filter) -> tuple[str, list[Any]]
 
 def _of_users(kind: Kind) -> str:
     if kind != "calls":
-        return "t.user_id = any({})"
-    return (
-        "exists (select from user_calls u "
-        "where u.account_id = t.account_id and u.call_id = t.id and u.user_id = any({}))"
-    )
+        return "t.user_id {}"
+    return "exists (select from user_calls u where u.account_id = t.account_id and u.call_id = t.id and u.user_id {})"
 
 
 def _of_groups(kind: Kind, group: Literal["queue", "ring_group"]) -> str:
     if kind == f"{group}_calls":
-        return "t.group_name = any({})"
+        return "t.group_name {}"
     if kind == "user_calls":
-        return f"t.document #>> array['via', '{group}', 'name'] = any({{}})"
+        return f"t.document #>> array['via', '{group}', 'name'] {{}}"
     call = "t.id" if kind == "calls" else "t.call_id"
     return (
         f"exists (select from visits v where v.account_id = t.account_id and v.call_id = {call} "
-        f"and v.kind = '{group}' and v.group_name = any({{}}))"
+        f"and v.kind = '{group}' and v.group_name {{}})"
     )
 
 
