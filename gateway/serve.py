@@ -20,7 +20,9 @@ from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolSource
 from gateway.calls.instant import from_datetime, to_text
+from gateway.console.routes import console_routes
 from gateway.events.dispatcher import Dispatcher
+from gateway.events.routes import webhook_routes
 from gateway.events.secrets import SecretBox
 from gateway.ingest import Ingest
 from gateway.settings import Settings
@@ -105,7 +107,7 @@ def _source(settings: Settings) -> Source:
 async def _api(
     settings: Settings,
     pool: Pool,
-    box: SecretBox,  # noqa: ARG001
+    box: SecretBox,
     listener: Listener | None,
     ingest: Ingest | None,
     stop: asyncio.Event,
@@ -127,7 +129,7 @@ async def _api(
     host, port = settings.listen_address
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(context),
+            create_app(context, [*webhook_routes(box), *console_routes(context)]),
             host=host,
             port=port,
             log_config=None,
