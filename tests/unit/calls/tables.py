@@ -1,9 +1,9 @@
 """Calls as tables of CEL rows, one a line, as a telephony engineer would write them down.
 
-    0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
-    0.010 APP_START  PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5)
-    2.000 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.0 bridge=b1
-    6.000 HANGUP PJSIP/102-0 u=.0 l=.0 16 PJSIP/102-0 ANSWER
+0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
+0.010 APP_START  PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5)
+2.000 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.0 bridge=b1
+6.000 HANGUP PJSIP/102-0 u=.0 l=.0 16 PJSIP/102-0 ANSWER
 """
 
 import re

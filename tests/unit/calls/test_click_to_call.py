@@ -6,10 +6,11 @@ from gateway.calls.record import CallRecord
 from tests.unit.calls.tables import fold, rows
 
 ID = "019bd5b3-1f00-7abc-8def-000000000001"
+# ruff: noqa: E501 - a row a line
 RINGING = f"""
 0.000 CHAN_START   Local/101@gw-ring-0;1 u={ID} l={ID} s@gw-ring
 0.000 CHAN_START   Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring
-0.001 APP_START    Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring app=Dial(PJSIP/101-desk/sip:101@127.0.0.1&PJSIP/101-mobile/sip:101@127.0.0.2,30)
+0.001 APP_START Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring app=Dial(PJSIP/101-desk/sip:a@127.0.0.1&PJSIP/101-mobile/sip:b@127.0.0.2,9)
 0.002 CHAN_START   PJSIP/101-desk-1 u=.1 l={ID} s@from-internal
 0.003 CHAN_START   PJSIP/101-mobile-2 u=.2 l={ID} s@from-internal
 """

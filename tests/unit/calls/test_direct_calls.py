@@ -90,7 +90,7 @@ def test_an_unregistered_device_is_an_attempt_though_it_has_no_channel() -> None
 def test_a_refused_trunk_is_failed_outbound_with_the_number_dialled() -> None:
     record = told("""
     0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 +61255501234@from-internal cid=102 "Bob"
-    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 +61255501234@from-internal cid=+61290000001 app=Dial(PJSIP/+61255501234@trunk,8)
+    0.001 APP_START PJSIP/102-0 u=.0 l=.0 +61255501234@from-internal cid=+61290000001 app=Dial(PJSIP/+61255501234@trunk)
     0.002 CHAN_START   PJSIP/trunk-1 u=.1 l=.0 s@from-trunk
     0.100 HANGUP       PJSIP/trunk-1 u=.1 l=.0 34 PJSIP/trunk-1
     0.100 CHAN_END     PJSIP/trunk-1 u=.1 l=.0
