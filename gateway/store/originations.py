@@ -80,13 +80,14 @@ async def lock(connection: Connection, account: str) -> None:
 
 async def reserve(connection: Connection, account: str, new: NewOrigination) -> None:
     """Inside a transaction that holds `lock`, after `by_key` gave nothing."""
-    await connection.execute(
-        "update originations set idempotency_key = null "
-        "where account_id = $1 and idempotency_key = $2 and created_at < $3",
-        account,
-        new.idempotency_key,
-        new.created_at - IDEMPOTENCY_KEPT,
-    )
+    if new.idempotency_key is not None:
+        await connection.execute(
+            "update originations set idempotency_key = null "
+            "where account_id = $1 and idempotency_key = $2 and created_at < $3",
+            account,
+            new.idempotency_key,
+            new.created_at - IDEMPOTENCY_KEPT,
+        )
     await connection.execute(
         """
         insert into originations (account_id, id, node, user_id, user_number, user_name, destination, caller_id,

@@ -1,5 +1,6 @@
 """Keys, addresses, scopes: who gets in, and what the others are told."""
 
+import asyncpg
 import httpx
 import pytest
 
@@ -118,3 +119,17 @@ async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncCli
     wrong = await client.delete("/v1/users")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert wrong.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_database_back_again_is_used_again(client: httpx.AsyncClient, pool: Pool, postgres_url: str) -> None:
+    name = await pool.fetchval("select current_database()")
+    admin = await asyncpg.connect(postgres_url)
+    try:
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        await admin.execute(f'alter database "{name}" rename to "{name}_away"')
+        assert (await client.get("/v1/calls")).status_code == 503
+        assert (await client.post("/v1/calls", json={"user": "101", "to": "102"})).status_code == 503
+        await admin.execute(f'alter database "{name}_away" rename to "{name}"')
+    finally:
+        await admin.close()
+    assert (await client.get("/v1/calls")).status_code == 200
