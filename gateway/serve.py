@@ -5,10 +5,13 @@ Postgres and Asterisk may come, go and return while it runs.
 """
 
 import asyncio
+import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
 import structlog
 import uvicorn
 
@@ -25,6 +28,7 @@ from gateway.events.dispatcher import Dispatcher
 from gateway.events.routes import webhook_routes
 from gateway.events.secrets import SecretBox
 from gateway.ingest import Ingest
+from gateway.service_log import to_standard_error
 from gateway.settings import Settings
 from gateway.store.connection import Pool
 from gateway.store.embedded import EmbeddedDatabase
@@ -33,6 +37,10 @@ from gateway.store.pool import open_pool
 
 ROLES = ("api", "listen", "dispatch")
 DRAIN_SECONDS = 8
+CONNECT_SECONDS = 5.0
+AWAY_SECONDS = 1.0
+BACKLOG = 2048
+DATABASE_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 
 log = structlog.get_logger()
 
@@ -48,23 +56,60 @@ async def database(settings: Settings) -> AsyncIterator[str]:
 
 
 async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
-    """Runs until SIGTERM or SIGINT, then drains and ends within ten seconds."""
+    """Runs until SIGTERM or SIGINT, then drains and ends within ten seconds.
+
+    Raises:
+        OSError: the address to listen on cannot be had.
+        asyncpg.PostgresError: the database refuses us. One that is away is waited for.
+    """
+    to_standard_error()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        door = stack.enter_context(_bound(*settings.listen_address)) if "api" in roles else None
         url = await stack.enter_async_context(database(settings))
-        pool = await open_pool(url)
+        pool = await _connected(url, stop)
+        if pool is None:
+            return
         stack.callback(pool.terminate)
         async with pool.acquire() as connection:
             for name in await migrate(connection):
                 log.info("migrated", migration=name)
-        await _run(settings, roles, pool, stop, stack)
+        await _run(settings, roles, pool, door, stop, stack)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The address, ours before anything else starts: that it is another's is told at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise OSError(f"GATEWAY_LISTEN: cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+async def _connected(url: str, stop: asyncio.Event) -> Pool | None:
+    """The pool, once the database answers; None where the service is to end before that."""
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await open_pool(url)
+        except DATABASE_AWAY as error:
+            log.warning("database.away", error=str(error) or type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AWAY_SECONDS):
+                await stop.wait()
+    return None
 
 
 async def _run(
-    settings: Settings, roles: Collection[str], pool: Pool, stop: asyncio.Event, stack: AsyncExitStack
+    settings: Settings,
+    roles: Collection[str],
+    pool: Pool,
+    door: socket.socket | None,
+    stop: asyncio.Event,
+    stack: AsyncExitStack,
 ) -> None:
     box = SecretBox.from_file(settings.key_file)
     tasks: list[asyncio.Task[None]] = []
@@ -80,8 +125,8 @@ async def _run(
     if "dispatch" in roles:
         dispatcher = Dispatcher(pool, box, allowed_networks=settings.webhook_allowed_networks)
         tasks.append(asyncio.create_task(dispatcher.run(), name="dispatch"))
-    if "api" in roles:
-        tasks.append(asyncio.create_task(_api(settings, pool, box, listener, ingest, stop, stack), name="api"))
+    if door is not None:
+        tasks.append(asyncio.create_task(_api(settings, pool, box, door, listener, ingest, stop, stack), name="api"))
     log.info("serving", roles=list(roles), listen=settings.listen, node=settings.node)
     waiting = asyncio.create_task(_until(stop), name="stop")
     done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -108,6 +153,7 @@ async def _api(
     settings: Settings,
     pool: Pool,
     box: SecretBox,
+    door: socket.socket,
     listener: Listener | None,
     ingest: Ingest | None,
     stop: asyncio.Event,
@@ -126,12 +172,9 @@ async def _api(
         forwarded_header=settings.forwarded_header,
         status=lambda: status_of(settings, listener, ingest),
     )
-    host, port = settings.listen_address
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(context, [*webhook_routes(box), *console_routes(context)]),
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             proxy_headers=False,
@@ -140,16 +183,13 @@ async def _api(
             timeout_graceful_shutdown=DRAIN_SECONDS - 2,
         )
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server.serve())
+    # While it serves, uvicorn's own signal handlers stand before ours; the loop hears the signal all the same.
+    serving = asyncio.create_task(server.serve(sockets=[door]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     stopping.cancel()
-    try:
-        await serving
-    except SystemExit as error:
-        raise RuntimeError(f"cannot listen on {settings.listen}") from error
+    await serving
 
 
 def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | None) -> Mapping[str, object]:

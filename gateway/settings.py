@@ -68,7 +68,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
+    database_url: Annotated[str | None, BeforeValidator(_database_url)] = Field(default=None, repr=False)
     data_dir: Path = Path("gateway-data")
     listen: Listen = "127.0.0.1:8080"
     metrics_listen: Listen = "127.0.0.1:9108"

