@@ -162,7 +162,8 @@ class Phone:
     def close(self) -> None:
         self.calls.clear()
         self.account.shutdown()
-        self.endpoint.libDestroy()
+        # Says goodbye, and does not wait a second for answers.
+        self.endpoint.libDestroy(pj.PJSUA_DESTROY_NO_RX_MSG)
 
 
 def main() -> None:
