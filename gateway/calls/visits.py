@@ -16,14 +16,17 @@ from gateway.calls.talk import Talk, connected_ms
 SAME_MOMENT = 50_000
 """Microseconds."""
 
+BY_DIALPLAN = "dialplan/builtin"
+"""The hangupsource of a channel that the dialplan ended."""
+
 QUEUE_LOG_STATUS = {
-    "ABANDON": "abandoned",
     "EXITWITHTIMEOUT": "timed_out",
     "EXITWITHKEY": "left_by_key",
     "EXITEMPTY": "left_empty",
     "JOINEMPTY": "joined_empty",
 }
-"""queue_log's events (Asterisk: queue_log(5)) as a visit's status."""
+"""queue_log's events (Asterisk: queue_log(5)) as a visit's status. ABANDON is not among them: AMI
+tells it of a caller who waited in vain, too."""
 
 QUEUESTATUS = {
     "TIMEOUT": "timed_out",
@@ -184,7 +187,15 @@ def _queue_status(case: Case, span: VisitSpan) -> str:
     for told in case.facts.user_events:
         if told.unique_id == channel.unique_id and told.type == "QUEUESTATUS" and end is not None and told.at >= end:
             return QUEUESTATUS.get(told.text, "left")
-    return "abandoned" if _caller_left(case, span) else "left"
+    return "abandoned" if _caller_left(case, span) or _taken_away(case, span) else "left"
+
+
+def _taken_away(case: Case, span: VisitSpan) -> bool:
+    """Whether the caller's channel was hung up from outside while it waited: the queue calls it abandoned."""
+    channel, end = span.runs[0].channel, span.ended_at
+    if "ABANDON" not in _queue_rows(case, span) or channel.hangup is None or end is None:
+        return False
+    return channel.hangup.source != BY_DIALPLAN and abs(channel.hangup.at - end) <= SAME_MOMENT
 
 
 def _ring_group_status(case: Case, span: VisitSpan, own: list[Attempt]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway import serve as service
-from gateway.cli import keys, networks
+from gateway.cli import console, keys, networks
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories
@@ -16,6 +16,7 @@ from gateway.store.migrations import migrate as bring_up_to_date
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A telephony gateway beside Asterisk.")
 app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
+app.add_typer(console.app, name="console")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
