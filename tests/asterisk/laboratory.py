@@ -9,6 +9,7 @@ from dataclasses import replace
 from gateway.asterisk.ami import AmiSession
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.originate import OriginateRequest, place
+from gateway.asterisk.source import Source
 from gateway.calls.directory import NodeDirectory
 from gateway.calls.fold import Fold
 from gateway.calls.identity import uuid7
@@ -86,23 +87,25 @@ class Laboratory:
         (record,) = await self.records(1)
         return record
 
-    async def records(self, count: int) -> list[CallRecord]:
+    async def records(self, count: int, source: Source | None = None) -> list[CallRecord]:
+        """The records of `count` calls, once all are over; read from the journal, or from `source`."""
         deadline = time.monotonic() + SETTLING_SECONDS
-        found = await self._fold()
+        found = await self._fold(source)
         while len(found) < count or not all(record.settled for record in found):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {count} calls over: {found}\n{self.pbx.cel_journal.read_text()}")
             await asyncio.sleep(0.05)
-            found = await self._fold()
+            found = await self._fold(source)
         return found
 
-    async def _fold(self) -> list[CallRecord]:
-        """Everything the journal says so far, folded from its beginning."""
+    async def _fold(self, source: Source | None) -> list[CallRecord]:
+        """Everything the source says so far, folded from its beginning."""
         node = NodeDirectory([self.directory])
         fold = Fold("pbx1", lambda _: node, to_e164)
         for origination in self._originations:
             fold.know(origination)
-        batch = await JournalSource(self.pbx.cel_journal, self.pbx.queue_log).read({}, 100_000)
+        source = source or JournalSource(self.pbx.cel_journal, self.pbx.queue_log)
+        batch = await source.read({}, 100_000)
         for row in batch.rows:
             fold.take(row)
         changes = fold.drain()
