@@ -1,0 +1,99 @@
+"""Keys, allowed networks and the audit log on a real Postgres."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.calls.directory import Directory
+from gateway.store import audit, keys, networks
+from gateway.store.connection import Pool
+
+pytestmark = pytest.mark.usefixtures("acme")
+
+
+async def test_a_key_is_found_by_its_id_and_only_its_hash_is_kept(pool: Pool) -> None:
+    key = await keys.create(pool, "acme", "crm", ["calls:read"])
+    parts = keys.split(key)
+    assert parts is not None
+    found = await keys.find_live(pool, parts[0])
+    assert found is not None
+    assert (found.account, found.name, found.scopes) == ("acme", "crm", ("calls:read",))
+    assert found.secret_sha256 == parts[1]
+    secret = key.removeprefix(f"gw_live_{parts[0]}_")
+    assert parts[1] == hashlib.sha256(secret.encode()).digest()
+    assert secret not in str(await pool.fetch("select * from api_keys"))
+
+
+@pytest.mark.parametrize("text", ["", "gw_live_", "gw_live_0123456789ab_short", "GW_LIVE_0123456789ab_" + "a" * 43])
+def test_what_has_not_the_form_of_a_key(text: str, acme: Directory) -> None:
+    assert keys.split(text) is None
+
+
+async def test_a_revoked_key_lives_no_more(pool: Pool) -> None:
+    key_id, _ = keys.split(await keys.create(pool, "acme", "crm", [])) or ("", b"")
+    assert not await keys.revoke(pool, key_id, "another account")
+    assert await keys.revoke(pool, key_id, "acme")
+    assert await keys.find_live(pool, key_id) is None
+    assert not await keys.revoke(pool, key_id)
+    assert [key.id for key in await keys.list_keys(pool, "acme")] == [key_id]
+
+
+async def test_an_expired_key_lives_no_more(pool: Pool) -> None:
+    over = datetime.now(UTC) - timedelta(seconds=1)
+    key_id, _ = keys.split(await keys.create(pool, "acme", "crm", [], over)) or ("", b"")
+    assert await keys.find_live(pool, key_id) is None
+
+
+async def test_use_is_noted(pool: Pool) -> None:
+    await keys.create(pool, "acme", "crm", [])
+    [key] = await keys.list_keys(pool)
+    assert key.last_used_at is None
+    await keys.note_use(pool, key, "10.1.2.3")
+    await keys.note_use(pool, key, "10.9.9.9")
+    [used] = await keys.list_keys(pool)
+    assert used.last_used_at is not None
+    assert used.last_used_ip == "10.1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "allowed"),
+    [
+        ("10.1.0.0/16", "10.1.2.3", True),
+        ("10.1.0.0/16", "10.2.0.1", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("10.1.0.0/16", "::ffff:10.1.2.3", True),
+        ("::ffff:10.1.2.0/120", "10.1.2.3", True),
+        ("2001:db8::/32", "2001:db8::1", True),
+        ("2001:db8::/32", "10.1.2.3", False),
+        ("0.0.0.0/0", "2001:db8::1", False),
+        ("::/0", "10.1.2.3", False),
+    ],
+)
+async def test_who_is_in_an_allowed_network(pool: Pool, network: str, address: str, allowed: bool) -> None:
+    await networks.allow(pool, "acme", networks.parse_network(network))
+    assert await networks.is_allowed(pool, "acme", address) is allowed
+    assert not await networks.is_allowed(pool, "another account", address)
+
+
+async def test_an_empty_list_allows_nobody(pool: Pool) -> None:
+    assert not await networks.is_allowed(pool, "acme", "127.0.0.1")
+
+
+async def test_what_is_removed_is_allowed_no_more(pool: Pool) -> None:
+    network = networks.parse_network("10.1.0.0/16")
+    await networks.allow(pool, "acme", network, "office")
+    await networks.allow(pool, "acme", network)
+    assert [(one.network, one.note) for one in await networks.list_networks(pool)] == [(network, "office")]
+    assert await networks.remove(pool, "acme", network)
+    assert not await networks.remove(pool, "acme", network)
+    assert not await networks.is_allowed(pool, "acme", "10.1.2.3")
+
+
+async def test_the_audit_log_tells_the_newest_first(pool: Pool) -> None:
+    await audit.record(pool, "acme", "cli", "key.created", "k1")
+    await audit.record(pool, "acme", "key:k1", "call.refused", "+61190", "10.1.2.3", {"code": "destination_blocked"})
+    newest, oldest = await audit.newest(pool, "acme")
+    assert (newest.action, newest.ip, newest.details) == ("call.refused", "10.1.2.3", {"code": "destination_blocked"})
+    assert (oldest.action, oldest.ip, oldest.details) == ("key.created", None, {})
+    assert await audit.newest(pool, "another account") == []
