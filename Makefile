@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup asterisk test lint types unit postgres real lock clean
+.PHONY: help setup asterisk demo test lint types unit postgres real lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -40,8 +40,11 @@ unit: $(VENV)/ready ## tests of pure code and scripted peers
 postgres: $(VENV)/ready ## tests on a real Postgres
 	@$(BIN)/pytest tests/postgres
 
+demo: setup ## two calls on a real Asterisk, told by the API; ONCE=1 ends after them, JOURNAL=1 reads the journal
+	@$(BIN)/python -m tests.lab.demo $(if $(ONCE),--once) $(if $(JOURNAL),--journal)
+
 real: setup ## tests on a real Asterisk with real phones
-	@$(BIN)/pytest tests/asterisk
+	@$(BIN)/pytest tests/asterisk tests/acceptance/test_main_job.py
 
 test: setup lint types ## set up, then lint, types and every test
 	@$(BIN)/pytest
