@@ -42,7 +42,8 @@ def with_ids(directory: Directory, known: Sequence[KnownUser]) -> Directory:
     """Give each user the id of the same person, else a new one (`u1`, `u2` …), never used before."""
     numbers = {user.number for user in directory.users}
     taken: set[str] = {user.id for user in directory.users if user.id}
-    highest = max((int(k.id[1:]) for k in known if k.id[1:].isdecimal()), default=0)
+    used = taken | {one.id for one in known}
+    highest = max((int(one[1:]) for one in used if one[1:].isdecimal()), default=0)
     found: list[User] = []
     for user in directory.users:
         same = user.id or _same_person(user, known, numbers, taken)
@@ -72,7 +73,12 @@ def difference(before: Directory | None, after: Directory) -> tuple[str, ...]:
 
 
 async def plan(connection: Connection, directory: Directory) -> Plan:
-    """What `apply` would do, nothing done."""
+    """What `apply` would do, nothing done.
+
+    Raises:
+        ClaimedElsewhere: as `apply` would.
+    """
+    await _refuse_claims_of_others(connection, directory)
     named = with_ids(directory, await _known_users(connection, directory.account))
     return Plan(named, difference(await current(connection, directory.account), named))
 
@@ -103,7 +109,9 @@ async def apply(connection: Connection, directory: Directory) -> Plan:
             directory.country,
         )
         await connection.execute(
-            "insert into directory_versions (account_id, version, document) values ($1, $2, $3::text::jsonb)",
+            # Not now(), which is when we began to wait for the lock: versions are in the order of their times.
+            "insert into directory_versions (account_id, version, document, applied_at) "
+            "values ($1, $2, $3::text::jsonb, clock_timestamp())",
             directory.account,
             version,
             document,
@@ -169,24 +177,30 @@ async def _write_users(connection: Connection, directory: Directory) -> None:
     )
 
 
-async def _write_claims(connection: Connection, directory: Directory) -> None:
-    await connection.execute("delete from claims where account_id = $1", directory.account)
+async def _refuse_claims_of_others(connection: Connection, directory: Directory) -> None:
     wanted = list(_claims(directory))
     taken = await connection.fetch(
         """
-        select c.node, c.kind, c.value, c.account_id
+        select distinct c.node, c.kind, c.value, c.account_id
         from claims c join unnest($1::text[], $2::text[], $3::text[]) as w (node, kind, value)
           on c.kind = w.kind and c.value = w.value and (c.node = w.node or c.node = '*' or w.node = '*')
+        where c.account_id <> $4
+        order by c.node, c.kind, c.value
         """,
         [node for node, _, _ in wanted],
         [kind for _, kind, _ in wanted],
         [value for _, _, value in wanted],
+        directory.account,
     )
     if taken:
         raise ClaimedElsewhere([(r["node"], r["kind"], r["value"], r["account_id"]) for r in taken])
+
+
+async def _write_claims(connection: Connection, directory: Directory) -> None:
+    await connection.execute("delete from claims where account_id = $1", directory.account)
     await connection.executemany(
         "insert into claims (node, kind, value, account_id) values ($1, $2, $3, $4)",
-        [(*claim, directory.account) for claim in wanted],
+        [(*claim, directory.account) for claim in _claims(directory)],
     )
 
 
