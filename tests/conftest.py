@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,7 +21,41 @@ from gateway.store.pool import open_pool
 from tests.directories import ACME
 
 TEMPLATE = "gateway_template"
+TEMPORARY = pytest.StashKey[str | None]()
 _numbers = itertools.count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A temporary directory of this run's own.
+
+    Each run of pytest shuts the one that all runs of a user share to everybody else: the Postgres of a
+    run under way, which is another user where tests run as root, would lose its files and panic.
+    """
+    if config.option.basetemp is None:
+        root = tempfile.mkdtemp(prefix="gateway-tests-")
+        config.option.basetemp = root
+        config.add_cleanup(lambda: shutil.rmtree(root, ignore_errors=True))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A temporary root for this run alone.
+
+    pytest closes the one that all runs share to other users each time a run begins, and a Postgres
+    that runs as such a user then loses the directory from under it.
+    """
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+        config.stash[TEMPORARY] = os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="gw-tests-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed leaves its files to be looked at."""
+    if exitstatus != pytest.ExitCode.OK:
+        session.config.stash[TEMPORARY] = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if root := config.stash.get(TEMPORARY, None):
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _with_database(url: str, name: str) -> str:
