@@ -1,5 +1,6 @@
 """One call: as recorded; before Asterisk has told of it, as it was asked for; and ending it."""
 
+import asyncio
 from uuid import UUID
 
 from starlette.requests import Request
@@ -16,6 +17,9 @@ from gateway.calls.record import Callee, CallRecord, Origin, UserRef
 from gateway.calls.record import Caller as CallingParty
 from gateway.store import audit, listings, originations
 from gateway.store.originations import PlacedCall
+
+ASK_TIMES = 20
+ASK_AGAIN_SECONDS = 0.1
 
 
 async def get_call(request: Request, caller: Caller) -> Response:
@@ -35,10 +39,19 @@ async def hang_up(request: Request, caller: Caller) -> Response:
     session = connected(context.ami)
     await audit.record(context.pool, caller.account, caller.actor, "call.hangup", found.id, caller.ip)
     try:
-        await calls_control.hang_up(session, {*found.linked_ids, found.id})
+        await _hang_up(session, found)
     except AmiError:
         raise unavailable("asterisk_unavailable", "Asterisk did not confirm the hangup; ask again.") from None
     return json_text(found.document, 202)
+
+
+async def _hang_up(session: CallSession, call: listings.ListedCall) -> None:
+    """A call that was placed this moment may get its channels only now: they are waited for."""
+    ids = {*call.linked_ids, call.id}
+    for _ in range(1 if call.linked_ids else ASK_TIMES):
+        if await calls_control.hang_up(session, ids):
+            return
+        await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 def connected(session: CallSession | None) -> CallSession:

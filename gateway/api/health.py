@@ -1,6 +1,7 @@
 """Whether the gateway lives, is ready, and what it knows of its parts."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,17 +20,21 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Ready with the database alone: records can be read while Asterisk is away, and the body says so."""
+    """Ready with a database and, where this process keeps records, a running ingest.
+
+    Records can be read while Asterisk is away: the body says so, and no more.
+    """
     context = context_of(request)
     database = await _database_answers(context)
+    ready = database and _ingest_runs(context)
     return JSONResponse(
         {
-            "status": "ready" if database else "not_ready",
+            "status": "ready" if ready else "not_ready",
             "database": database,
             "asterisk": _asterisk_connected(context),
         },
-        200 if database else 503,
-        None if database else {"Retry-After": "5"},
+        200 if ready else 503,
+        None if ready else {"Retry-After": "5"},
     )
 
 
@@ -53,6 +58,11 @@ async def status(request: Request, caller: Caller) -> Response:
 
 def _asterisk_connected(context: ApiContext) -> bool:
     return context.ami is not None and context.ami.connected
+
+
+def _ingest_runs(context: ApiContext) -> bool:
+    source = context.status().get("source")
+    return not isinstance(source, Mapping) or bool(source.get("running"))
 
 
 async def _database_answers(context: ApiContext) -> bool:

@@ -9,12 +9,17 @@ from gateway.asterisk.errors import AmiError
 
 @dataclass
 class AsteriskThatAnswers:
-    """`contacts`: how many contacts each endpoint name has; `originate_fails`: raised by each Originate."""
+    """`contacts`: how many contacts each endpoint name has; `originate_fails`: raised by each Originate.
+
+    `channels` live from the request after the first `channels_after` on.
+    """
 
     connected: bool = True
     contacts: dict[str, int] = field(default_factory=lambda: {"101-desk": 1, "101-mobile": 2, "102": 1})
     originate_fails: AmiError | None = None
     channels: list[Mapping[str, str]] = field(default_factory=list)
+    channels_after: int = 0
+    asked: int = 0
     actions: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
 
     async def action(
@@ -37,7 +42,10 @@ class AsteriskThatAnswers:
     async def list_action(
         self, name: str, headers: Mapping[str, str] | None, complete_event: str, timeout: float = 5.0
     ) -> list[Mapping[str, str]]:
-        return self.channels if name == "CoreShowChannels" else []
+        if name != "CoreShowChannels":
+            return []
+        self.asked += 1
+        return self.channels if self.asked > self.channels_after else []
 
     def told(self, name: str) -> list[tuple[dict[str, str], dict[str, str]]]:
         """Headers and variables of every action of this name."""

@@ -211,3 +211,16 @@ async def test_hanging_up(
     assert (await client.post(f"/v1/calls/{ended.id}/hangup")).status_code == 200
     assert (await client.post(f"/v1/calls/{running.id}/hangup")).status_code == 202
     assert [headers["Channel"] for headers, _ in asterisk.told("Hangup")] == ["1.1"]
+
+
+async def test_a_call_placed_this_moment_is_hung_up_as_soon_as_it_has_channels(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers
+) -> None:
+    placed = await client.post("/v1/calls", json=GOOD)
+    call_id = placed.json()["id"]
+    asterisk.channels_after = 2
+    asterisk.channels = [
+        {"Event": "CoreShowChannel", "Uniqueid": call_id, "Linkedid": call_id, "Channel": "Local/101@gw-ring-1;1"}
+    ]
+    assert (await client.post(f"{placed.headers['location']}/hangup")).status_code == 202
+    assert [headers["Channel"] for headers, _ in asterisk.told("Hangup")] == [call_id]

@@ -113,6 +113,13 @@ async def test_health_and_status(client: httpx.AsyncClient) -> None:
     assert (status["node"], status["asterisk_connected"], status["open_calls"]) == ("pbx1", True, 0)
 
 
+@pytest.mark.parametrize(("running", "status"), [(True, 200), (False, 503)])
+async def test_ready_where_records_are_kept_only_while_ingest_runs(pool: Pool, running: bool, status: int) -> None:
+    keeping = ApiContext(pool, "pbx1", status=lambda: {"source": {"running": running}})
+    async with at(keeping, "192.0.2.7") as client:
+        assert (await client.get("/readyz")).status_code == status
+
+
 async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:
     missing = await client.get("/v1/nothing")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
