@@ -125,6 +125,15 @@ async def outbound_failed(phones: Phones, _: Gateway) -> Expected:
     return Expected("failed", "outbound", "102", OUTSIDE, _attempts((OUTSIDE, "failed")), "system")
 
 
+async def outbound_cancelled(phones: Phones, _: Gateway) -> Expected:
+    mark = len(phones.carrier.seen)
+    await phones.bob.call(OUTSIDE)
+    await phones.carrier.wait_for("invite", since=mark)
+    await _talk_a_little(0.3)
+    await phones.bob.hang_up()
+    return Expected("cancelled", "outbound", "102", OUTSIDE, _attempts((OUTSIDE, "cancelled")), "caller")
+
+
 async def inbound_to_two_devices(phones: Phones, _: Gateway) -> Expected:
     await phones.mobile.behave(answer_after=0.4)
     mark = len(phones.mobile.seen)
@@ -134,6 +143,22 @@ async def inbound_to_two_devices(phones: Phones, _: Gateway) -> Expected:
     await phones.carrier.hang_up()
     attempts = _attempts(("PJSIP/101-mobile", "answered"), ("PJSIP/101-desk", "answered_elsewhere"))
     return Expected("answered", "inbound", MOBILE, "+61290000001", attempts, "caller")
+
+
+async def inbound_callee_ends(phones: Phones, _: Gateway) -> Expected:
+    await phones.desk.behave(answer_after=0.4)
+    mark = len(phones.desk.seen)
+    await phones.carrier.call("+61290000001")
+    await phones.desk.wait_for("talking", since=mark)
+    await _talk_a_little()
+    await phones.desk.hang_up()
+    return Expected("answered", "inbound", MOBILE, "+61290000001", _attempts(*DESK_ANSWERED), "callee")
+
+
+async def inbound_no_answer(phones: Phones, _: Gateway) -> Expected:
+    await phones.carrier.call("+61290000001")
+    attempts = _attempts(("PJSIP/101-mobile", "no_answer"), ("PJSIP/101-desk", "no_answer"))
+    return Expected("no_answer", "inbound", MOBILE, "+61290000001", attempts, "system")
 
 
 async def inbound_cancelled(phones: Phones, _: Gateway) -> Expected:
@@ -309,7 +334,10 @@ SCENARIOS: tuple[Play, ...] = (
     outbound_answered,
     outbound_busy,
     outbound_failed,
+    outbound_cancelled,
     inbound_to_two_devices,
+    inbound_callee_ends,
+    inbound_no_answer,
     inbound_cancelled,
     group_answered,
     group_nobody,
