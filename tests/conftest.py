@@ -26,18 +26,6 @@ _numbers = itertools.count()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A temporary directory of this run's own.
-
-    Each run of pytest shuts the one that all runs of a user share to everybody else: the Postgres of a
-    run under way, which is another user where tests run as root, would lose its files and panic.
-    """
-    if config.option.basetemp is None:
-        root = tempfile.mkdtemp(prefix="gateway-tests-")
-        config.option.basetemp = root
-        config.add_cleanup(lambda: shutil.rmtree(root, ignore_errors=True))
-
-
-def pytest_configure(config: pytest.Config) -> None:
     """A temporary root for this run alone.
 
     pytest closes the one that all runs share to other users each time a run begins, and a Postgres
