@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from tests.lab.root import Asterisk, find
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = PROJECT / "asterisk-conf"
+CONFIGURE = PROJECT / "docker/asterisk/configure.sh"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 SECRET = "demo-pbx"
@@ -82,8 +84,8 @@ class AsteriskInstance:
         self._asterisk = await asyncio.to_thread(find)
         base = self._asterisk.root / "tmp" if self._asterisk.root else None
         self._directory = Path(tempfile.mkdtemp(prefix="gateway-pbx-", dir=base))
-        self._configure()
         try:
+            self._configure()
             await self.start()
         except BaseException:
             await self._clean_up()
@@ -97,8 +99,6 @@ class AsteriskInstance:
 
     def _configure(self) -> None:
         assert self._asterisk is not None
-        for part in ("etc", "run", "log/cel-custom", "spool", "db"):
-            (self.directory / part).mkdir(parents=True)
         values = {
             "DIRECTORY": self._asterisk.inside(self.directory),
             "SIP_ADDRESS": self.sip_address,
@@ -108,11 +108,7 @@ class AsteriskInstance:
             "AMI_SECRET": self.ami_secret,
             "RING_SECONDS": str(self._ring_seconds),
         }
-        for path in [*CONFIGURATION.glob("gateway/*.conf"), *CONFIGURATION.glob("demo-pbx/*.conf")]:
-            text = path.read_text()
-            for name, value in values.items():
-                text = text.replace(f"@{name}@", value)
-            (self.directory / "etc" / path.name).write_text(text)
+        subprocess.run(["bash", CONFIGURE, CONFIGURATION, self.directory], env=os.environ | values, check=True)
 
     async def start(self) -> None:
         """Start Asterisk and wait until it has booted and AMI greets."""

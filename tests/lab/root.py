@@ -16,7 +16,7 @@ from pathlib import Path
 
 OLDEST = 20
 SUITE = "sid"
-PACKAGES = "asterisk,asterisk-modules,ca-certificates"
+PACKAGES = Path(__file__).resolve().parents[2] / "docker/asterisk/packages"
 BUILD_SECONDS = 900
 
 
@@ -80,7 +80,7 @@ def _make(root: Path) -> None:
     try:
         with log.open("wb") as output:
             subprocess.run(
-                [*command, f"--include={PACKAGES}", SUITE, str(partial)],
+                [*command, f"--include={','.join(PACKAGES.read_text().split())}", SUITE, str(partial)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
