@@ -21,8 +21,8 @@ from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 
 log = logging.getLogger(__name__)
 
-CEL = "cel"
-QUEUE = "queue"
+CEL = "journal"
+QUEUE = "queue_log"
 POLL_SECONDS = 0.05
 SETTLE_SECONDS = 1.0
 """How long after Asterisk told its channels their rows are surely in the file."""
