@@ -110,7 +110,11 @@ def read(path: Path) -> Directory:
         OSError: the file cannot be read.
         DirectoryFaults: with every fault of the file.
     """
-    return parse(path.read_text())
+    try:
+        return parse(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DirectoryFaults([Fault("", line, "is not UTF-8")]) from None
 
 
 def parse(text: str) -> Directory:
@@ -225,6 +229,17 @@ def _path(place: Sequence[str | int]) -> str:
     return re.sub(r"^\.", "", path)
 
 
+class _Loader(yaml.SafeLoader):
+    """Words as they stand, as YAML 1.2 has it: `NO` is a country and `0600` an extension, not False and 384."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)$"), ["~", "n", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), ["t", "f"])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"(?:0|[1-9][0-9]*)$"), list("0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<$"), ["<"])
+
+
 class _Lines:
     """The document, and the line of each of its places."""
 
@@ -232,15 +247,17 @@ class _Lines:
         self.duplicates: list[Fault] = []
         self._of: dict[Place, int] = {(): 1}
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.document: Any = yaml.safe_load(text)
+            node = yaml.compose(text, Loader=_Loader)
+            self.document: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+            if node is not None:
+                self._walk(node, ())
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
             raise DirectoryFaults([Fault("", line, error.problem or "is not YAML")]) from None
         except yaml.YAMLError as error:
             raise DirectoryFaults([Fault("", 1, str(error).splitlines()[0])]) from None
-        if node is not None:
-            self._walk(node, ())
+        except RecursionError:
+            raise DirectoryFaults([Fault("", 1, "is nested too deep, or in itself")]) from None
 
     def of(self, place: Sequence[str | int]) -> int:
         """The line of the place, or of the nearest one around it."""

@@ -7,12 +7,16 @@ import structlog
 
 
 def to_standard_error() -> None:
-    """Say it once, before anything starts. Colours only where a person looks on."""
+    """Say it once, before anything starts. In colours where a person looks on, else a JSON object a line."""
     steps: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    look = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    look: structlog.typing.Processor = structlog.dev.ConsoleRenderer()
+    if not sys.stderr.isatty():
+        # Without the frames' variables, which may be secrets.
+        steps.append(structlog.processors.format_exc_info)
+        look = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(processors=[*steps, look], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(look, foreign_pre_chain=steps))

@@ -136,13 +136,15 @@ def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) 
 
 def _from_file(path: Path, known: set[str], *, required: bool) -> dict[str, Any]:
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         if required:
             raise SettingsError(f"{path}: there is no such file") from None
         return {}
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,6 +1,7 @@
 """The commands that are not in a group."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,12 @@ from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories
 from gateway.store.migrations import migrate as bring_up_to_date
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="A telephony gateway beside Asterisk.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # They show what is in memory.
+    help="A telephony gateway beside Asterisk.",
+)
 app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
 app.add_typer(console.app, name="console")
@@ -110,4 +116,16 @@ def status(as_json: Json = False) -> None:
 
 
 def main() -> None:
-    app()
+    """What is wrong with the words of a command is one line as well."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        status = 130
+    except Exception as error:
+        # The parser's errors, whose class Typer does not name.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        print(f"gateway: {message()}" if "\n" not in message() else message(), file=sys.stderr)
+        status = 2
+    sys.exit(status)

@@ -31,7 +31,7 @@ async def migrate(connection: Connection) -> list[str]:
         known = {r["name"]: r["sha256"] for r in await connection.fetch("select name, sha256 from schema_migrations")}
         applied: list[str] = []
         for path in sorted(directory().glob("[0-9]*.sql")):
-            text = path.read_text()
+            text = path.read_text("utf-8")
             digest = hashlib.sha256(text.encode()).hexdigest()
             if path.name in known:
                 if known[path.name] != digest:
