@@ -37,6 +37,7 @@ from gateway.store.pool import open_pool
 
 ROLES = ("api", "listen", "dispatch")
 DRAIN_SECONDS = 8
+CANCEL_AGAIN_SECONDS = 0.2
 CONNECT_SECONDS = 5.0
 AWAY_SECONDS = 1.0
 BACKLOG = 2048
@@ -131,12 +132,24 @@ async def _run(
     waiting = asyncio.create_task(_until(stop), name="stop")
     done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    for task in tasks:
-        if task.get_name() != "api":
-            task.cancel()
-    await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    await _ended(tasks)
     for task in done - {waiting}:
         task.result()
+
+
+async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Ends the roles: the API drains, the others are cancelled.
+
+    More than once, if need be: a connection that died meanwhile can turn a cancellation into an error
+    of the database, which the role would take for a reason to try again.
+    """
+    pending = set(tasks)
+    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while pending and asyncio.get_running_loop().time() < deadline:
+        for task in pending:
+            if task.get_name() != "api":
+                task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
 
 
 async def _until(stop: asyncio.Event) -> None:

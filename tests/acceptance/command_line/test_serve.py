@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 
+from gateway.store.embedded import EmbeddedDatabase
 from tests.acceptance.command_line.conftest import ROOT, Shell, free_port
 
 DIRECTORY = str(ROOT / "asterisk-conf/demo-pbx/directory.yaml")
@@ -76,6 +77,22 @@ async def test_a_database_that_is_away_is_waited_for(shell: Shell) -> None:
     status, errors = await ended(service)
     assert status == 0
     assert "hush" not in errors
+
+
+async def test_a_database_that_goes_and_returns_while_it_serves(shell: Shell) -> None:
+    postgres = EmbeddedDatabase(shell.directory / "elsewhere")
+    async with postgres:
+        shell.settings["GATEWAY_DATABASE_URL"] = postgres.url
+        service = await shell.serve()
+        await shell.until_ready()
+    await shell.until_ready(503)
+    async with postgres:
+        await shell.until_ready()
+        began = time.monotonic()
+        service.terminate()
+        status, errors = await ended(service)
+    assert status == 0, errors
+    assert time.monotonic() - began < ENDS_WITHIN_SECONDS
 
 
 async def test_a_database_that_does_not_exist_is_one_line(shell: Shell, postgres_url: str) -> None:
