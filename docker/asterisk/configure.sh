@@ -14,9 +14,9 @@ mkdir -p "$target"/{etc,run,log/cel-custom,spool,db}
 
 program=
 for name in DIRECTORY SIP_ADDRESS TRUNK_ADDRESS SIP_SECRET AMI_PORT AMI_SECRET RING_SECONDS; do
-  value=${!name:?is not set}
-  if [[ $value == *[^A-Za-z0-9./:_-]* ]]; then
-    echo "configure.sh: $name may hold letters, digits and ./:_- only" >&2
+  value=${!name-}
+  if [[ -z $value || $value == *[^A-Za-z0-9./:_-]* ]]; then
+    echo "configure.sh: $name must be set, of letters, digits and ./:_- only" >&2
     exit 1
   fi
   program+="s|@$name@|$value|g;"
