@@ -61,7 +61,8 @@ class Dispatcher:
                 while not listener.is_closed():
                     await self._round(client)
             finally:
-                if not listener.is_closed():
+                # A connection that died in the meantime has nothing to remove, and says so.
+                with contextlib.suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                     await listener.remove_listener("events", self._notified)
 
     def _notified(self, *_: object) -> None:

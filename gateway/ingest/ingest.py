@@ -62,12 +62,9 @@ class Ingest:
                 failures += 1
 
     async def _write(self, connection: Connection) -> None:
+        """The node's only writer holds the lock; the pool gives it back with the connection."""
         await connection.execute("select pg_advisory_lock(hashtextextended('ingest:' || $1, 0))", self._node)
-        try:
-            await self._follow(connection)
-        finally:
-            if not connection.is_closed():
-                await connection.execute("select pg_advisory_unlock_all()")
+        await self._follow(connection)
 
     async def _follow(self, connection: Connection) -> None:
         version = await directories.latest(connection)
