@@ -225,7 +225,5 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
             "last_commit_at": to_text(from_datetime(last)) if last else None,
             "last_error": progress.last_error,
         },
-        "open_calls": progress.open_calls,
-        "unowned_calls": progress.unowned_calls,
         "settled_until": None,
     }

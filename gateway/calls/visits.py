@@ -28,6 +28,9 @@ QUEUE_LOG_STATUS = {
 """queue_log's events (Asterisk: queue_log(5)) as a visit's status. ABANDON is not among them: AMI
 tells it of a caller who waited in vain, too."""
 
+LEAVING = ("ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "LEAVE")
+"""The events that tell the position of a caller who left unanswered; only AMI tells that of one who was answered."""
+
 QUEUESTATUS = {
     "TIMEOUT": "timed_out",
     "JOINEMPTY": "joined_empty",
@@ -101,7 +104,7 @@ def visit(case: Case, call_id: str, span: VisitSpan, rung: tuple[Attempt, ...], 
         wait_ms=None if waited_until is None else (waited_until - span.started_at) // 1000,
         talk_ms=_talk_ms(case, span, until) if talk else 0,
         position_at_entry=_position(case, span, "ENTERQUEUE"),
-        position_at_leave=_position(case, span, "ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "LEAVE"),
+        position_at_leave=None if talk else _position(case, span, *LEAVING),
     )
 
 

@@ -12,8 +12,6 @@ SAME_MOMENT = 100_000
 """Microseconds by which AMI may tell of something later than the journal."""
 
 TIMES = ("_at", "_ms")
-ONLY_OVER_AMI = frozenset({"position_at_leave"})
-"""AMI tells the position of a caller who is answered too; queue_log only of one who leaves unanswered."""
 
 
 async def test_spool_and_journal_tell_the_same(lab: Laboratory, tmp_path: Path) -> None:
@@ -57,11 +55,7 @@ def _shape(record: CallRecord) -> dict[str, object]:
 
 def _without_times(value: object) -> object:
     if isinstance(value, dict):
-        return {
-            key: _without_times(inner)
-            for key, inner in value.items()
-            if not key.endswith(TIMES) and key not in ONLY_OVER_AMI
-        }
+        return {key: _without_times(inner) for key, inner in value.items() if not key.endswith(TIMES)}
     if isinstance(value, list | tuple):
         return [_without_times(inner) for inner in value]
     return value
