@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from gateway import serve as service
@@ -84,7 +85,7 @@ def apply(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """What is in the database, and how far the source was read."""
+    """Whether the service answers, what is in the database, and how far the source was read."""
 
     async def work() -> dict[str, Any]:
         async with connection() as opened:
@@ -101,6 +102,7 @@ def status(as_json: Json = False) -> None:
                 "select node, stream, file_id, byte_offset, updated_at from source_positions order by node, stream"
             )
             return {
+                "services": [await _service(*settings().listen_address)],
                 "accounts": [dict(record) for record in accounts],
                 "nodes": [dict(record) for record in nodes],
                 "positions": [dict(record) for record in positions],
@@ -113,6 +115,18 @@ def status(as_json: Json = False) -> None:
     for title, rows in found.items():
         for row in rows:
             print(title.removesuffix("s") + "  " + "  ".join(f"{name}={value}" for name, value in row.items()))
+
+
+async def _service(host: str, port: int) -> dict[str, Any]:
+    """What `/readyz` of the service at its address says; `down` if nobody answers there."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    url = httpx.URL(scheme="http", host=reached, port=port)
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=3, trust_env=False) as client:
+            told = (await client.get("/readyz")).json()
+    except (httpx.HTTPError, ValueError):
+        return {"url": str(url), "status": "down"}
+    return {"url": str(url), **told} if isinstance(told, dict) else {"url": str(url), "status": "another's"}
 
 
 def main() -> None:
