@@ -113,6 +113,11 @@ async def outbound_answered(phones: Phones, _: Gateway) -> Expected:
     return Expected("answered", "outbound", "102", OUTSIDE, _attempts((OUTSIDE, "answered")), "callee")
 
 
+async def outbound_no_answer(phones: Phones, _: Gateway) -> Expected:
+    await phones.bob.call(OUTSIDE)
+    return Expected("no_answer", "outbound", "102", OUTSIDE, _attempts((OUTSIDE, "no_answer")), "system")
+
+
 async def outbound_busy(phones: Phones, _: Gateway) -> Expected:
     await phones.carrier.behave(code=486)
     await phones.bob.call(OUTSIDE)
@@ -332,6 +337,7 @@ SCENARIOS: tuple[Play, ...] = (
     internal_cancelled,
     internal_unreachable,
     outbound_answered,
+    outbound_no_answer,
     outbound_busy,
     outbound_failed,
     outbound_cancelled,
