@@ -1,12 +1,12 @@
 """What lives in Asterisk now, and ending it."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.asterisk.ami import AmiReply
 from gateway.asterisk.errors import ActionRefused
+from gateway.asterisk.originate import ActionSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,8 @@ class LiveChannel:
     name: str
 
 
-class ControlSession(Protocol):
+class ControlSession(ActionSession, Protocol):
     """What this module needs of an `AmiSession`."""
-
-    async def action(
-        self,
-        name: str,
-        headers: Mapping[str, str] | None = None,
-        variables: Sequence[tuple[str, str]] = (),
-        timeout: float = 5.0,
-    ) -> AmiReply: ...
 
     async def list_action(
         self, name: str, headers: Mapping[str, str] | None, complete_event: str, timeout: float = 5.0

@@ -11,10 +11,7 @@ from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing
 from gateway.calls.record import Attempt, AttemptResult, Via
 from gateway.calls.rows import Instant
-from gateway.calls.visits import VisitSpan, span_of
-
-SAME_MOMENT = 50_000
-"""Microseconds: the ends of two legs that one act ended, in whatever order they are written."""
+from gateway.calls.visits import SAME_MOMENT, VisitSpan, span_of
 
 BUSY, DECLINED, ELSEWHERE, CANCELLED = 17, 21, 26, 127
 GIVEN_UP = (0, 16, CANCELLED)

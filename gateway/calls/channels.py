@@ -62,7 +62,6 @@ class Channel:
     account_code: str
     dnid: str = ""
     number_now: str = ""
-    app_now: str = ""
     extens: list[str] = field(default_factory=list)
     runs: list[AppRun] = field(default_factory=list)
     stays: list[Stay] = field(default_factory=list)
@@ -137,7 +136,6 @@ class Channel:
 
     def _start_run(self, row: CelRow) -> None:
         self._end_run(row.at)
-        self.app_now = row.app
         self.runs.append(AppRun(row.app, row.app_data, row.exten, row.at))
 
     def _see_hidden_run(self, row: CelRow) -> None:

@@ -74,7 +74,7 @@ def ringings(facts: CallFacts) -> list[Ringing]:
 
 def made_by(leg: Channel, runs: list[Ringing]) -> Ringing | None:
     """The run that made this leg (of any technology), or None where no row shows one."""
-    naming = [r for r in runs if any(target.endpoint == _dialled_as(leg) for target in r.targets())]
+    naming = [r for r in runs if any(target.endpoint == leg.endpoint for target in r.targets())]
     running = [r for r in naming if _ran_at(r, leg)]
     if running:
         return running[-1]
@@ -99,10 +99,6 @@ def root_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | No
             return ringing
         ringing = made_by(first_half, [r for r in runs if r is not ringing])
     return ringing
-
-
-def _dialled_as(leg: Channel) -> str:
-    return leg.endpoint
 
 
 def _ran_at(ringing: Ringing, leg: Channel) -> bool:

@@ -134,9 +134,7 @@ def _caller(case: Case) -> Caller:
         user = _clicking_user(case)
         return Caller(user.number if user else None, user.name if user else None, user)
     party = case.party(case.facts.first.unique_id)
-    if party.user:
-        return Caller(party.number, party.name, party.user)
-    return Caller(party.number, party.name, None)
+    return Caller(party.number, party.name, party.user)
 
 
 def _clicking_user(case: Case) -> UserRef | None:

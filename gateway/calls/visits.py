@@ -14,7 +14,7 @@ from gateway.calls.rows import Instant
 from gateway.calls.talk import Talk, connected_ms
 
 SAME_MOMENT = 50_000
-"""Microseconds."""
+"""Microseconds: the ends of two channels that one act ended, in whatever order they are written."""
 
 BY_DIALPLAN = "dialplan/builtin"
 """The hangupsource of a channel that the dialplan ended."""
