@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.store.connection import DRIVER_ERRORS
+
 log = structlog.get_logger()
 
 DATABASE_AWAY = (
@@ -26,7 +28,7 @@ DATABASE_AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.InterfaceError,
+    *DRIVER_ERRORS,
     OSError,
     TimeoutError,
 )

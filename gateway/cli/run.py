@@ -13,7 +13,7 @@ import typer
 from gateway.events.secrets import SecretKeyError
 from gateway.serve import database
 from gateway.settings import Settings, SettingsError, load
-from gateway.store.connection import Connection
+from gateway.store.connection import DRIVER_ERRORS, Connection
 from gateway.store.errors import StoreError, UnknownAccount
 from gateway.store.migrations import migrate
 
@@ -53,7 +53,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         fail(str(error))
     except asyncpg.UndefinedTableError:
         fail("the database has no tables yet: run `gateway migrate`")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, *DRIVER_ERRORS) as error:
         fail(f"the database: {str(error).splitlines()[0]}")
     except (OSError, RuntimeError) as error:
         fail(str(error) or type(error).__name__)

@@ -17,7 +17,7 @@ from gateway.events.envelope import event_text
 from gateway.events.schedule import next_try
 from gateway.events.secrets import SecretBox, SecretKeyError
 from gateway.store import webhooks
-from gateway.store.connection import Pool
+from gateway.store.connection import DRIVER_ERRORS, Pool
 
 AT_ONCE = 20
 TIMEOUT_SECONDS = 10.0
@@ -25,7 +25,7 @@ POLL_SECONDS = 5.0
 SHORTEST_WAIT_SECONDS = 0.05
 DATABASE_AWAY_SECONDS = 1.0
 GONE = 410
-DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+DATABASE_ERRORS = (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError)
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ class Dispatcher:
                     await self._round(client)
             finally:
                 # A connection that died in the meantime has nothing to remove, and says so.
-                with contextlib.suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+                with contextlib.suppress(*DATABASE_ERRORS):
                     await listener.remove_listener("events", self._notified)
 
     def _notified(self, *_: object) -> None:

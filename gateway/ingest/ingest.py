@@ -15,7 +15,7 @@ from gateway.calls.identity import given_id
 from gateway.calls.rows import CelRow, Gap, Row
 from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
-from gateway.store.connection import Connection, Pool
+from gateway.store.connection import DRIVER_ERRORS, Connection, Pool
 
 BATCH_ROWS = 2_000
 WAIT_SECONDS = 0.5
@@ -54,7 +54,7 @@ class Ingest:
             try:
                 async with self._pool.acquire() as connection:
                     await self._write(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
                 self.progress.running = False
                 self.progress.last_error = type(error).__name__
                 log.warning("ingest.interrupted", node=self._node, error=str(error))

@@ -134,9 +134,11 @@ async def test_the_database_back_again_is_used_again(client: httpx.AsyncClient, 
     try:
         await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
         await admin.execute(f'alter database "{name}" rename to "{name}_away"')
-        assert (await client.get("/v1/calls")).status_code == 503
-        assert (await client.post("/v1/calls", json={"user": "101", "to": "102"})).status_code == 503
-        await admin.execute(f'alter database "{name}_away" rename to "{name}"')
+        try:
+            assert (await client.get("/v1/calls")).status_code == 503
+            assert (await client.post("/v1/calls", json={"user": "101", "to": "102"})).status_code == 503
+        finally:
+            await admin.execute(f'alter database "{name}_away" rename to "{name}"')
     finally:
         await admin.close()
     assert (await client.get("/v1/calls")).status_code == 200
