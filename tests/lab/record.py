@@ -25,7 +25,8 @@ from gateway.asterisk.cel_ami import ROW_EVENTS
 from tests.lab.asterisk import PROJECT, AsteriskInstance
 from tests.lab.gateway import Gateway
 from tests.lab.phones import Phone, carrier, device
-from tests.lab.scenarios import SCENARIOS, Expected, Phones, Play
+from tests.lab.scenarios import SCENARIOS
+from tests.lab.scenarios.model import DEVICES, Expected, Lab, Play, marks
 
 RECORDINGS = PROJECT / "tests/recordings"
 SETTLING_SECONDS = 15.0
@@ -34,24 +35,24 @@ SETTLING_SECONDS = 15.0
 class Recorder:
     """One PBX with its phones, and a gateway to place calls; `record` plays one scenario."""
 
-    def __init__(self, pbx: AsteriskInstance, phones: Phones, gateway: Gateway, heard: list[Mapping[str, str]]) -> None:
-        self._pbx = pbx
-        self._phones = phones
-        self._gateway = gateway
+    def __init__(self, lab: Lab, heard: list[Mapping[str, str]]) -> None:
+        self._lab = lab
+        self._pbx = lab.pbx
         self._heard = heard
 
-    async def record(self, play: Play) -> Expected:
-        for phone in self._phones.everyone():
+    async def record(self, play: Play) -> list[Expected]:
+        for phone in self._lab.everyone():
             await phone.behave()
-        known = {call["id"] for call in (await self._gateway.api.get("/v1/calls")).json()["data"]}
-        marks = {phone.name: len(phone.seen) for phone in self._phones.everyone()}
+        known = {call["id"] for call in (await self._lab.gateway.api.get("/v1/calls")).json()["data"]}
+        since = marks(self._lab)
         journal_mark, queue_mark = self._size(self._pbx.cel_journal), self._size(self._pbx.queue_log)
         self._heard.clear()
 
-        expected = await play(self._phones, self._gateway)
-        call = await self._gateway.next_ended(known)
-        for phone in self._phones.everyone():
-            await until(partial(_idle, phone, marks[phone.name]), f"the end of {phone.name}'s calls")
+        played = await play(self._lab)
+        expected = played if isinstance(played, list) else [played]
+        call = await self._lab.gateway.next_ended(known)
+        for phone in self._lab.everyone():
+            await until(partial(_idle, phone, since[phone.name]), f"the end of {phone.name}'s calls")
         # Both tell every event: when the counts agree, both have told all.
         await until(
             lambda: self._since(self._pbx.cel_journal, journal_mark).count(b"\n") == self._cel_events(),
@@ -65,23 +66,19 @@ class Recorder:
                 "ami.jsonl": "".join(f"{json.dumps(dict(event))}\n" for event in self._heard),
                 "phones.json": _json(
                     {
-                        p.name: [asdict(s) for s in p.seen[marks[p.name] :] if s.what != "behaving"]
-                        for p in self._everyone()
+                        p.name: [asdict(s) for s in p.seen[since[p.name] :] if s.what != "behaving"]
+                        for p in self._lab.everyone()
                     }
                 ),
                 "expected.json": _json(
-                    asdict(expected)
-                    | {
-                        "attempts": sorted(expected.attempts),
-                        "placed": call["id"] if "click" in play.__name__ else None,
+                    {
+                        "calls": [asdict(one) for one in expected],
+                        "placed": call["id"] if expected[0].placed else None,
                     }
                 ),
             },
         )
         return expected
-
-    def _everyone(self) -> list[Phone]:
-        return self._phones.everyone()
 
     def _cel_events(self) -> int:
         return sum(event["Event"] == "CEL" for event in self._heard)
@@ -137,7 +134,7 @@ async def main(names: list[str]) -> int:
     failed = 0
     async with AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(AsteriskInstance(ring_seconds=3))
-        devices = [device(pbx, name) for name in ("101-desk", "101-mobile", "102", "103")]
+        devices = [device(pbx, name) for name in DEVICES]
         phones = [await stack.enter_async_context(phone) for phone in [*devices, carrier(pbx)]]
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-record-")))
         gateway = await stack.enter_async_context(Gateway(pbx, data))
@@ -146,11 +143,11 @@ async def main(names: list[str]) -> int:
         await session.start()
         stack.push_async_callback(session.close)
         await session.wait_connected(10)
-        recorder = Recorder(pbx, Phones(*phones), gateway, heard)
+        recorder = Recorder(Lab(pbx, gateway, session, *phones), heard)
         for name in names or known:
             try:
                 expected = await recorder.record(known[name])
-                print(f"{name}: {expected.outcome}", flush=True)
+                print(f"{name}: {', '.join(one.outcome for one in expected)}", flush=True)
             except (AssertionError, TimeoutError) as error:
                 failed += 1
                 print(f"{name}: not recorded: {error}", file=sys.stderr, flush=True)

@@ -1,0 +1,103 @@
+"""What a scenario is given, and how it says what is true.
+
+A scenario acts with real phones and then states what must be recorded, from what the phones
+did: `Phone.seen` has each thing with its time. It never asks the gateway what it recorded.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from gateway.asterisk.ami import AmiSession
+from tests.lab.asterisk import AsteriskInstance
+from tests.lab.gateway import Gateway
+from tests.lab.phones import Phone
+
+MOBILE = "+61411000999"
+OUTSIDE = "+61255501234"
+DEVICES = ("101-desk", "101-mobile", "102", "103", "104")
+"""The phones of a lab that register, in the order of `Lab`'s fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One PBX and who plays on it. `ami` may do everything; the gateway has a user of its own with less."""
+
+    pbx: AsteriskInstance
+    gateway: Gateway
+    ami: AmiSession
+    desk: Phone
+    mobile: Phone
+    bob: Phone
+    carol: Phone
+    dave: Phone
+    carrier: Phone
+
+    def everyone(self) -> list[Phone]:
+        return [self.desk, self.mobile, self.bob, self.carol, self.dave, self.carrier]
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """An attempt: `who` is the device (`PJSIP/102`) or, outside, the number; rung again and again: said once."""
+
+    who: str
+    result: str
+    via: str = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Talked:
+    """A segment: parties by number (101, +61411000999), times (epoch seconds) by the phones' logs, None: unknown."""
+
+    parties: tuple[str, ...]
+    how: str = "dial"
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the record of one call must say. `hung_up_by` and `end_reason` None: not asserted.
+
+    `visits`: (name of the queue or group, status), in order. `placed`: click to call.
+    `answered_by`: the device or outside number of the first person who answered; "" for nobody.
+    """
+
+    outcome: str
+    direction: str
+    caller: str | None
+    callee: str | None
+    attempts: tuple[Rang, ...] = ()
+    hung_up_by: str | None = None
+    visits: tuple[tuple[str, str], ...] = ()
+    talks: tuple[Talked, ...] = ()
+    answered_by: str | None = None
+    end_reason: str | None = None
+    caller_name: str | None = None
+    merged: int = 0
+    complete: bool = True
+    placed: bool = False
+    more: dict[str, object] = field(default_factory=dict)
+    """Further members of the call's document that must be equal, by name."""
+
+
+Play = Callable[[Lab], Awaitable[Expected | list[Expected]]]
+"""The calls in the order in which they began."""
+
+
+async def talk_a_little(seconds: float = 0.6) -> None:
+    """People talk for a while: the time itself is what is recorded."""
+    await asyncio.sleep(seconds)
+
+
+def marks(lab: Lab) -> dict[str, int]:
+    """How much each phone has seen by now: pass it as `since`."""
+    return {phone.name: len(phone.seen) for phone in lab.everyone()}
+
+
+async def conversation(phone: Phone, since: int, *parties: str, how: str = "dial") -> Talked:
+    """What this phone says of its (finished) talk: from when it was connected until its call was over."""
+    talking = await phone.wait_for("talking", since=since)
+    over = await phone.wait_for("over", since=since)
+    return Talked(parties, how, talking.at, over.at)
