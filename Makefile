@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup asterisk demo test verify-main-job lint types unit postgres real lock clean
+.PHONY: help setup asterisk demo record test verify-main-job lint types unit postgres real lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -42,6 +42,9 @@ postgres: $(VENV)/ready ## tests on a real Postgres
 
 demo: setup ## two calls on a real Asterisk, told by the API; ONCE=1 ends after them, JOURNAL=1 reads the journal
 	@$(BIN)/python -m tests.lab.demo $(if $(ONCE),--once) $(if $(JOURNAL),--journal)
+
+record: setup ## play the scenarios and keep what Asterisk says of them; PBX=foreign, SCENARIO="queue_answered …"
+	@$(BIN)/python -m tests.lab.record $(if $(PBX),--pbx $(PBX)) $(SCENARIO)
 
 real: setup ## tests on a real Asterisk with real phones
 	@$(BIN)/pytest tests/asterisk tests/acceptance/test_main_job.py

@@ -3,9 +3,10 @@
 # every @NAME@ filled in from the environment. Run by the image, by the tests and by the demo.
 #
 #   DIRECTORY=… SIP_ADDRESS=… TRUNK_ADDRESS=… SIP_SECRET=… AMI_PORT=… AMI_SECRET=… RING_SECONDS=… \
-#     configure.sh CONFIGURATION TARGET
+#     configure.sh CONFIGURATION TARGET [MORE…]
 #
 # CONFIGURATION is asterisk-conf; DIRECTORY is TARGET as Asterisk sees it, which may run in a root of its own.
+# What lies in MORE takes the place of a file of the same name.
 set -euo pipefail
 configuration=$1 target=$2
 
@@ -21,6 +22,8 @@ for name in DIRECTORY SIP_ADDRESS TRUNK_ADDRESS SIP_SECRET AMI_PORT AMI_SECRET R
   fi
   program+="s|@$name@|$value|g;"
 done
-for file in "$configuration"/gateway/*.conf "$configuration"/demo-pbx/*.conf; do
-  sed "$program" "$file" >"$target/etc/${file##*/}"
+for directory in "$configuration"/gateway "$configuration"/demo-pbx "${@:3}"; do
+  for file in "$directory"/*.conf; do
+    sed "$program" "$file" >"$target/etc/${file##*/}"
+  done
 done

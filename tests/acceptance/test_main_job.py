@@ -11,7 +11,7 @@ from gateway.asterisk.ami import AmiSession
 from tests.lab.asterisk import AsteriskInstance
 from tests.lab.gateway import Gateway
 from tests.lab.phones import carrier, device
-from tests.lab.scenarios import SCENARIOS
+from tests.lab.scenarios import MAIN_JOB
 from tests.lab.scenarios.model import DEVICES, Expected, Lab, Play, marks
 from tests.lab.scenarios.verdict import differences
 
@@ -32,7 +32,7 @@ async def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield Lab(pbx, gateway, session, *phones, outside)
 
 
-@pytest.mark.parametrize("play", SCENARIOS, ids=lambda play: play.__name__)
+@pytest.mark.parametrize("play", MAIN_JOB, ids=lambda play: play.__name__)
 async def test_the_record_is_what_the_phones_saw(lab: Lab, play: Play) -> None:
     for phone in lab.everyone():
         await phone.behave()

@@ -1,4 +1,4 @@
-"""One Asterisk with the demo PBX, in a directory and on a loopback address of its own."""
+"""One Asterisk with the demo PBX or the foreign one, in a directory and on a loopback address of its own."""
 
 import asyncio
 import ctypes
@@ -11,16 +11,22 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Literal, TypeAlias
 
 from tests.lab.root import Asterisk, find
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = PROJECT / "asterisk-conf"
 CONFIGURE = PROJECT / "docker/asterisk/configure.sh"
+FOREIGN = PROJECT / "tests/lab/foreign-pbx"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 SECRET = "demo-pbx"
 PR_SET_PDEATHSIG = 1
+
+Pbx: TypeAlias = Literal["demo", "foreign"]
+"""The demo PBX, or the same people on one whose dialplan nobody wrote with the gateway in mind."""
+PBXES: tuple[Pbx, ...] = ("demo", "foreign")
 
 
 def die_with_parent() -> None:
@@ -49,14 +55,20 @@ class AsteriskInstance:
     calls must come, and where calls to the outside go; `phone_addresses`: for phones.
     """
 
-    def __init__(self, *, ring_seconds: int = 8) -> None:
-        self.sip_address, self.trunk_address, *self.phone_addresses = own_addresses(20)
+    def __init__(self, *, ring_seconds: int = 8, pbx: Pbx = "demo") -> None:
+        self.pbx = pbx
+        self.sip_address, self.trunk_address, *self.phone_addresses = own_addresses(60)
         self.ami_port = free_port()
         self.ami_secret = secrets.token_hex(8)
         self._ring_seconds = ring_seconds
         self._asterisk: Asterisk | None = None
         self._directory: Path | None = None
         self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def version(self) -> str:
+        assert self._asterisk is not None, "not started"
+        return self._asterisk.version
 
     @property
     def directory(self) -> Path:
@@ -108,7 +120,8 @@ class AsteriskInstance:
             "AMI_SECRET": self.ami_secret,
             "RING_SECONDS": str(self._ring_seconds),
         }
-        subprocess.run(["bash", CONFIGURE, CONFIGURATION, self.directory], env=os.environ | values, check=True)
+        more = [FOREIGN] if self.pbx == "foreign" else []
+        subprocess.run(["bash", CONFIGURE, CONFIGURATION, self.directory, *more], env=os.environ | values, check=True)
 
     async def start(self) -> None:
         """Start Asterisk and wait until it has booted and AMI greets."""

@@ -1,39 +1,44 @@
 """Plays the scenarios on a real Asterisk and keeps what it said of each call, for tests that need no Asterisk.
 
-    python -m tests.lab.record [SCENARIO …]
+    python -m tests.lab.record [--pbx demo|foreign] [--workers 3] [SCENARIO …]
 
-`tests/recordings/<scenario>/` then holds, of one call:
+`tests/recordings/<pbx>/<scenario>/` then holds, of one scenario:
 `journal.csv`, cel_custom's rows; `ami.jsonl`, the AMI events CEL and Queue…, one JSON object a line;
 `queue_log`, the queue's lines; `phones.json`, what each phone saw, in order; `expected.json`, what the
-record must say by the scenario, and for click to call the id under which it was placed.
-The directory is the demo PBX's.
+records must say by the scenario, and for click to call the id under which it was placed.
+`tests/recordings/<pbx>/versions.json` says on what they were made.
+
+What the gateway makes of a call plays no part: it runs only to place calls.
 """
 
+import argparse
 import asyncio
 import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gateway.asterisk.ami import AmiSession
 from gateway.asterisk.cel_ami import ROW_EVENTS
-from tests.lab.asterisk import PROJECT, AsteriskInstance
+from tests.lab.asterisk import PBXES, PROJECT, AsteriskInstance, Pbx
 from tests.lab.gateway import Gateway
 from tests.lab.phones import Phone, carrier, device
-from tests.lab.scenarios import SCENARIOS
+from tests.lab.scenarios import PLACED_BY_GATEWAY, PLAYED_ON
 from tests.lab.scenarios.model import DEVICES, Expected, Lab, Play, marks
 
 RECORDINGS = PROJECT / "tests/recordings"
-SETTLING_SECONDS = 15.0
+SETTLING_SECONDS = 40.0
+RING_SECONDS = 3
 
 
 class Recorder:
-    """One PBX with its phones, and a gateway to place calls; `record` plays one scenario."""
+    """One PBX with its phones; `record` plays one scenario. `heard` gets what AMI tells."""
 
     def __init__(self, lab: Lab, heard: list[Mapping[str, str]]) -> None:
         self._lab = lab
@@ -41,66 +46,78 @@ class Recorder:
         self._heard = heard
 
     async def record(self, play: Play) -> list[Expected]:
+        self._lab.guests.clear()
         for phone in self._lab.everyone():
             await phone.behave()
-        known = {call["id"] for call in (await self._lab.gateway.api.get("/v1/calls")).json()["data"]}
         since = marks(self._lab)
-        journal_mark, queue_mark = self._size(self._pbx.cel_journal), self._size(self._pbx.queue_log)
+        journal_mark, queue_mark = _size(self._pbx.cel_journal), _size(self._pbx.queue_log)
         self._heard.clear()
 
         played = await play(self._lab)
         expected = played if isinstance(played, list) else [played]
-        call = await self._lab.gateway.next_ended(known)
         for phone in self._lab.everyone():
-            await until(partial(_idle, phone, since[phone.name]), f"the end of {phone.name}'s calls")
+            await until(lambda phone=phone: _idle(phone, since.get(phone.name, 0)), f"the end of {phone.name}'s calls")
+        await self.silence()
         # Both tell every event: when the counts agree, both have told all.
         await until(
-            lambda: self._since(self._pbx.cel_journal, journal_mark).count(b"\n") == self._cel_events(),
+            lambda: _since(self._pbx.cel_journal, journal_mark).count(b"\n") == self._cel_events(),
             "as many events over AMI as in the journal",
         )
-        self._write(
-            play.__name__,
+        placed = self._placed() if any(one.placed for one in expected) else None
+        _write(
+            RECORDINGS / self._pbx.pbx / play.__name__,
             {
-                "journal.csv": self._since(self._pbx.cel_journal, journal_mark).decode(),
-                "queue_log": self._since(self._pbx.queue_log, queue_mark).decode(),
+                "journal.csv": _since(self._pbx.cel_journal, journal_mark).decode(),
+                "queue_log": _since(self._pbx.queue_log, queue_mark).decode(),
                 "ami.jsonl": "".join(f"{json.dumps(dict(event))}\n" for event in self._heard),
-                "phones.json": _json(
-                    {
-                        p.name: [asdict(s) for s in p.seen[since[p.name] :] if s.what != "behaving"]
-                        for p in self._lab.everyone()
-                    }
-                ),
-                "expected.json": _json(
-                    {
-                        "calls": [asdict(one) for one in expected],
-                        "placed": call["id"] if expected[0].placed else None,
-                    }
-                ),
+                "phones.json": _json({p.name: _told(p, since.get(p.name, 0)) for p in self._lab.everyone()}),
+                "expected.json": _json({"calls": [asdict(one) for one in expected], "placed": placed}),
             },
         )
         return expected
 
+    async def silence(self) -> None:
+        """Wait until Asterisk has no channel left."""
+        async with asyncio.timeout(SETTLING_SECONDS):
+            while "\n0 active channels" not in f"\n{await self._pbx.command('core show channels count')}":
+                await asyncio.sleep(0.05)
+
+    async def start_anew(self) -> None:
+        """After a scenario that failed half-way: nobody talks into the next one."""
+        for phone in self._lab.everyone():
+            if phone not in self._lab.guests:
+                await phone.hang_up()
+        await self._pbx.command("channel request hangup all")
+        await self.silence()
+
     def _cel_events(self) -> int:
         return sum(event["Event"] == "CEL" for event in self._heard)
 
-    @staticmethod
-    def _size(path: Path) -> int:
-        return path.stat().st_size if path.exists() else 0
+    def _placed(self) -> str:
+        """The gateway's id for the call is its first channel's."""
+        return next(e["UniqueID"] for e in self._heard if e.get("EventName") == "CHAN_START")
 
-    @staticmethod
-    def _since(path: Path, mark: int) -> bytes:
-        return path.read_bytes()[mark:] if path.exists() else b""
 
-    @staticmethod
-    def _write(name: str, files: Mapping[str, str]) -> None:
-        """The whole recording or nothing: a recording cut short is worse than the one before."""
-        RECORDINGS.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=RECORDINGS, prefix=".partial-") as made:
-            for file, text in files.items():
-                (Path(made) / file).write_text(text)
-            place = RECORDINGS / name
-            shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(made, place)
+def _told(phone: Phone, mark: int) -> list[dict[str, object]]:
+    return [asdict(seen) for seen in phone.seen[mark:] if seen.what != "behaving"]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _since(path: Path, mark: int) -> bytes:
+    return path.read_bytes()[mark:] if path.exists() else b""
+
+
+def _write(place: Path, files: Mapping[str, str]) -> None:
+    """The whole recording or nothing: a recording cut short is worse than the one before."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=RECORDINGS, prefix=".partial-") as made:
+        for file, text in files.items():
+            (Path(made) / file).write_text(text)
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(made, place)
 
 
 def _json(value: object) -> str:
@@ -108,8 +125,10 @@ def _json(value: object) -> str:
 
 
 def _idle(phone: Phone, mark: int) -> bool:
-    seen = [one.what for one in phone.seen[mark:]]
-    return seen.count("over") >= seen.count("invite") + seen.count("calling")
+    seen = phone.seen[mark:]
+    return {one.call for one in seen if one.what in ("invite", "calling")} <= {
+        one.call for one in seen if one.what == "over"
+    }
 
 
 async def until(true: Callable[[], bool], what: str) -> None:
@@ -126,33 +145,97 @@ async def until(true: Callable[[], bool], what: str) -> None:
         raise TimeoutError(f"waited {SETTLING_SECONDS} s for {what}") from None
 
 
-async def main(names: list[str]) -> int:
-    known = {play.__name__: play for play in SCENARIOS}
-    if unknown := [name for name in names if name not in known]:
-        print(f"no such scenario: {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
-        return 2
-    failed = 0
+@dataclass
+class Programme:
+    """What is still to be played on one PBX, by several workers; how far they are."""
+
+    pbx: Pbx
+    open: deque[Play]
+    began: float = field(default_factory=time.monotonic)
+    count: int = 0
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.count = len(self.open)
+
+    def take(self, *, with_gateway: bool) -> Play | None:
+        """The next scenario; only a worker with a gateway can play one in which it places a call."""
+        for play in sorted(self.open, key=lambda play: (play in PLACED_BY_GATEWAY) is not with_gateway):
+            if with_gateway or play not in PLACED_BY_GATEWAY:
+                self.open.remove(play)
+                return play
+        return None
+
+    def say(self, name: str, text: str) -> None:
+        self.done += 1
+        elapsed = time.monotonic() - self.began
+        print(f"[{elapsed:6.1f} s] {self.done:3} of {self.count} {self.pbx}/{name}: {text}", flush=True)
+
+    async def play(self, recorder: Recorder, *, with_gateway: bool) -> None:
+        while play := self.take(with_gateway=with_gateway):
+            try:
+                expected = await recorder.record(play)
+                self.say(play.__name__, ", ".join(one.outcome for one in expected) or "no call")
+            except (AssertionError, TimeoutError, RuntimeError) as error:
+                self.failed.append(play.__name__)
+                self.say(play.__name__, f"NOT RECORDED: {error}")
+                await recorder.start_anew()
+
+
+async def work(programme: Programme, *, with_gateway: bool) -> None:
+    """One worker: an Asterisk of its own, with its phones."""
     async with AsyncExitStack() as stack:
-        pbx = await stack.enter_async_context(AsteriskInstance(ring_seconds=3))
-        devices = [device(pbx, name) for name in DEVICES]
-        phones = [await stack.enter_async_context(phone) for phone in [*devices, carrier(pbx)]]
+        pbx = await stack.enter_async_context(AsteriskInstance(ring_seconds=RING_SECONDS, pbx=programme.pbx))
+        _write_versions(pbx)
+        names = [device(pbx, name) for name in DEVICES]
+        phones = await asyncio.gather(*(stack.enter_async_context(phone) for phone in [*names, carrier(pbx)]))
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-record-")))
-        gateway = await stack.enter_async_context(Gateway(pbx, data))
+        gateway = Gateway(pbx, data)
+        if with_gateway:
+            await stack.enter_async_context(gateway)
         heard: list[Mapping[str, str]] = []
         session = AmiSession(pbx.ami_url, events=True, on_event=heard.append, wanted_events=ROW_EVENTS)
         await session.start()
         stack.push_async_callback(session.close)
         await session.wait_connected(10)
         recorder = Recorder(Lab(pbx, gateway, session, *phones), heard)
-        for name in names or known:
-            try:
-                expected = await recorder.record(known[name])
-                print(f"{name}: {', '.join(one.outcome for one in expected)}", flush=True)
-            except (AssertionError, TimeoutError) as error:
-                failed += 1
-                print(f"{name}: not recorded: {error}", file=sys.stderr, flush=True)
+        await programme.play(recorder, with_gateway=with_gateway)
+
+
+def _write_versions(pbx: AsteriskInstance) -> None:
+    place = RECORDINGS / pbx.pbx / "versions.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(_json({"asterisk": pbx.version}))
+
+
+async def perform(programme: Programme, workers: int) -> None:
+    placing = any(play in PLACED_BY_GATEWAY for play in programme.open)
+    tasks: list[Awaitable[None]] = [
+        work(programme, with_gateway=placing and number == 0) for number in range(min(workers, programme.count))
+    ]
+    await asyncio.gather(*tasks)
+
+
+async def main(pbxes: Sequence[Pbx], names: Sequence[str], workers: int) -> int:
+    known = {play.__name__ for pbx in pbxes for play in PLAYED_ON[pbx]}
+    if unknown := [name for name in names if name not in known]:
+        print(f"no such scenario: {', '.join(unknown)}; there are: {', '.join(sorted(known))}", file=sys.stderr)
+        return 2
+    failed = []
+    for pbx in pbxes:
+        programme = Programme(pbx, deque(play for play in PLAYED_ON[pbx] if not names or play.__name__ in names))
+        await perform(programme, workers)
+        failed += [f"{pbx}/{name}" for name in programme.failed]
+    if failed:
+        print(f"not recorded: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.record", description=__doc__.partition("\n")[0])
+    parser.add_argument("--pbx", choices=PBXES, help="only on this one; else on both")
+    parser.add_argument("--workers", type=int, default=3, help="so many Asterisks side by side")
+    parser.add_argument("scenario", nargs="*")
+    asked = parser.parse_args()
+    sys.exit(asyncio.run(main([asked.pbx] if asked.pbx else PBXES, asked.scenario, asked.workers)))

@@ -20,15 +20,18 @@ from tests.lab.scenarios.verdict import expected_from
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLACE = PROJECT / "tests/recordings"
+DIRECTORIES = tuple(PROJECT / "asterisk-conf/demo-pbx" / name for name in ("directory.yaml", "umbrella.yaml"))
 SOURCES = ("journal", "ami")
 NODE = "pbx1"
 
 
 @cache
-def demo_directory() -> Directory:
-    """The demo PBX's, with ids for its users as a store would give them."""
-    directory = read(PROJECT / "asterisk-conf/demo-pbx/directory.yaml")
-    return replace(directory, users=tuple(replace(user, id=f"user-{user.number}") for user in directory.users))
+def directories() -> tuple[Directory, ...]:
+    """Those of the accounts on the PBX, Acme's first, with ids for the users as a store would give them."""
+    return tuple(
+        replace(directory, users=tuple(replace(user, id=f"user-{user.number}") for user in directory.users))
+        for directory in map(read, DIRECTORIES)
+    )
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,16 @@ class Recording:
     place: Path
 
     @property
-    def name(self) -> str:
+    def pbx(self) -> str:
+        return self.place.parent.name
+
+    @property
+    def scenario(self) -> str:
         return self.place.name
+
+    @property
+    def name(self) -> str:
+        return f"{self.pbx}/{self.scenario}"
 
     @cached_property
     def _told(self) -> dict[str, Any]:
@@ -67,12 +78,11 @@ class Recording:
         return [row for event in events if (row := row_of_event(event, 0)) is not None]
 
     def new_fold(self, started_at: int = 0) -> Fold:
-        """An empty fold that knows the directory, and the call that the gateway placed."""
-        directory = demo_directory()
-        node = NodeDirectory([directory])
+        """An empty fold that knows the directories, and the call that the gateway placed."""
+        node = NodeDirectory(directories())
         fold = Fold(NODE, lambda _: node, to_e164)
         if self.placed:
-            alice = next(user for user in directory.users if user.number == "101")
+            alice = next(user for user in directories()[0].users if user.number == "101")
             expected = self.expected[0]
             caller_id = None if expected.direction == "internal" else alice.caller_id
             destination = expected.callee or ""
@@ -90,4 +100,4 @@ class Recording:
         return sorted(records.values(), key=lambda record: (record.started_at, record.id))
 
 
-RECORDINGS = [Recording(path.parent) for path in sorted(PLACE.glob("[a-z]*/expected.json"))]
+RECORDINGS = [Recording(path.parent) for path in sorted(PLACE.glob("[a-z]*/[a-z]*/expected.json"))]

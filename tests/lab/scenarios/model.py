@@ -32,9 +32,11 @@ class Lab:
     carol: Phone
     dave: Phone
     carrier: Phone
+    guests: list[Phone] = field(default_factory=list)
+    """Phones that one scenario alone has switched on."""
 
     def everyone(self) -> list[Phone]:
-        return [self.desk, self.mobile, self.bob, self.carol, self.dave, self.carrier]
+        return [self.desk, self.mobile, self.bob, self.carol, self.dave, self.carrier, *self.guests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Expected:
     """What the record of one call must say. `hung_up_by` and `end_reason` None: not asserted.
 
     `visits`: (name of the queue or group, status), in order. `placed`: click to call.
+    `account`: whose call it is; None: nobody's.
     `answered_by`: the device or outside number of the first person who answered; "" for nobody.
     """
 
@@ -78,6 +81,7 @@ class Expected:
     merged: int = 0
     complete: bool = True
     placed: bool = False
+    account: str | None = "acme"
     more: dict[str, object] = field(default_factory=dict)
     """Further members of the call's document that must be equal, by name."""
 
