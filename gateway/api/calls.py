@@ -111,6 +111,7 @@ def as_asked_for(placed: PlacedCall) -> str:
         attempts=(),
         visits=(),
         segments=(),
+        voicemail=None,
         complete=True,
         settled=failed,
     )

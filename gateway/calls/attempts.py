@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from gateway.calls.case import Case
 from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing
+from gateway.calls.forwarding import rung_by_forward
 from gateway.calls.record import Attempt, AttemptResult, Via
 from gateway.calls.rows import Instant
-from gateway.calls.visits import SAME_MOMENT, VisitSpan, span_of
+from gateway.calls.transfers import SAME_MOMENT, rung_by_transfer
+from gateway.calls.visits import VisitSpan, span_of
 
-BUSY, DECLINED, ELSEWHERE, CANCELLED = 17, 21, 26, 127
+BUSY, DECLINED, FORWARDED, ELSEWHERE, CANCELLED = 17, 21, 23, 26, 127
 GIVEN_UP = (0, 16, CANCELLED)
 """Causes of a leg that rang and was never connected: whose doing it was, the caller's leg tells."""
 
@@ -39,24 +41,25 @@ class Rung:
 
 
 def rung(case: Case) -> list[Rung]:
-    """Everything that was rung, in the order in which ringing began."""
-    groups: list[list[Channel]] = []
+    """Everything that was rung, and who picked up, in the order in which it began."""
+    groups: dict[tuple[str, int], list[list[Channel]]] = {}
     for leg in case.facts.legs():
         root = case.roots.get(leg.unique_id)
-        for group in groups:
-            first = group[0]
-            together = first.ended_at is None or leg.first_seen < first.ended_at
-            if (
-                together
-                and first.endpoint == leg.endpoint
-                and root is case.roots.get(first.unique_id)
-                and _is_device(case, leg)
-            ):
-                group.append(leg)
-                break
+        alike = groups.setdefault((leg.endpoint, id(root)), [])
+        first = alike[-1][0] if alike and _is_device(case, leg) else None
+        if first and (first.ended_at is None or leg.first_seen < first.ended_at):
+            alike[-1].append(leg)
         else:
-            groups.append([leg])
-    found = [Rung(group[0].endpoint, tuple(group), case.roots.get(group[0].unique_id)) for group in groups]
+            alike.append([leg])
+    found = [
+        Rung(group[0].endpoint, tuple(group), case.roots.get(group[0].unique_id))
+        for alike in groups.values()
+        for group in alike
+    ]
+    others = [case.facts.channels[pickup.picker] for pickup in case.pickups]
+    if case.originated_device:
+        others.append(case.facts.first)
+    found += [Rung(channel.endpoint, (channel,), None) for channel in others]
     return sorted(found + _unreachable(case, found), key=lambda one: one.started_at)
 
 
@@ -117,11 +120,21 @@ def _number(case: Case, one: Rung) -> str | None:
 
 
 def _via(case: Case, one: Rung, span: VisitSpan | None) -> Via:
-    if case.rings_the_user(one.ringing):
+    if case.rings_the_user(one.ringing) or (one.legs and one.legs[0] is case.facts.first):
         return "click_to_call"
+    if _picked_up(case, one):
+        return "pickup"
     if span:
         return span.kind
+    if one.ringing and rung_by_transfer(case, one.ringing):
+        return "transfer"
+    if one.ringing and one.legs and rung_by_forward(case, one.legs[0], one.ringing):
+        return "forward"
     return "direct"
+
+
+def _picked_up(case: Case, one: Rung) -> bool:
+    return bool(one.legs) and any(pickup.picker == one.legs[0].unique_id for pickup in case.pickups)
 
 
 def result_of(case: Case, one: Rung) -> AttemptResult | None:
@@ -130,7 +143,7 @@ def result_of(case: Case, one: Rung) -> AttemptResult | None:
         return "unreachable"
     if one.answered_leg:
         return "answered"
-    results = [_leg_result(case, leg) for leg in one.legs]
+    results = [_leg_result(case, leg, one.ringing) for leg in one.legs]
     if None in results:
         return None
     # One contact that was declined or busy says more than another that merely rang.
@@ -140,24 +153,35 @@ def result_of(case: Case, one: Rung) -> AttemptResult | None:
     return "failed"
 
 
-def _leg_result(case: Case, leg: Channel) -> AttemptResult | None:
+def _leg_result(case: Case, leg: Channel, ringing: Ringing | None) -> AttemptResult | None:
     if leg.ended_at is None:
         return None
     cause = leg.hangup.cause if leg.hangup else 0
-    if cause == ELSEWHERE:
-        return "answered_elsewhere"
     if cause == BUSY:
         return "busy"
     if cause == DECLINED:
         return "declined"
+    if cause == ELSEWHERE or any(pickup.rang == leg.unique_id for pickup in case.facts.pickups):
+        return "answered_elsewhere"
+    if cause == FORWARDED:
+        return "answered_elsewhere" if _another_answered(case, ringing) else "no_answer"
     if cause in GIVEN_UP:
-        return "cancelled" if cause == CANCELLED or _caller_gave_up(case, leg.ended_at) else "no_answer"
+        if _another_answered(case, ringing, leg.ended_at):
+            return "answered_elsewhere"
+        return "cancelled" if cause == CANCELLED or _caller_gave_up(case, leg.ended_at, ringing) else "no_answer"
     return "failed"
 
 
-def _caller_gave_up(case: Case, at: Instant) -> bool:
-    """Whether the caller hung up at the moment `at`, in whichever order the two ends were written."""
+def _another_answered(case: Case, ringing: Ringing | None, at: Instant | None = None) -> bool:
+    """Whether the same run was answered by another leg; `at`: just then, or before."""
+    answer = case.first_answers.get(id(ringing))
+    return answer is not None and (at is None or answer <= at + SAME_MOMENT)
+
+
+def _caller_gave_up(case: Case, at: Instant, ringing: Ringing | None) -> bool:
+    """Whether the caller, or who rang in their place, hung up at `at`, in whichever order the ends were written."""
+    for_whom = {*case.caller_channels, *((ringing.channel.unique_id,) if ringing else ())}
     return any(
         channel.hung_up_itself and channel.ended_at is not None and abs(channel.ended_at - at) <= SAME_MOMENT
-        for channel in (case.facts.channels[unique_id] for unique_id in case.caller_channels)
+        for channel in (case.facts.channels[unique_id] for unique_id in for_whom)
     )

@@ -11,9 +11,10 @@ from typing import TypeAlias
 from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing, ringings, root_of
 from gateway.calls.directory import Directory, Endpoint, NodeDirectory, User
-from gateway.calls.facts import CallFacts
+from gateway.calls.facts import CallFacts, Pickup
 from gateway.calls.origination import RING_CONTEXT, Origination
 from gateway.calls.record import Party
+from gateway.calls.rows import Instant
 from gateway.calls.talk import Talk, talks
 
 ToE164: TypeAlias = Callable[[str, str], str | None]
@@ -21,7 +22,10 @@ ToE164: TypeAlias = Callable[[str, str], str | None]
 
 
 def account_of(facts: CallFacts, node: NodeDirectory, origination: Origination | None) -> str | None:
-    """Whose call it is: by its origination, its first channel's device or trunk, the number dialled, the context."""
+    """Whose call it is: by its origination, its first channel's device or trunk, the number dialled, the context.
+
+    Where the first channel is a Local half that somebody originated, the first device that it rang tells.
+    """
     if origination is not None:
         return origination.account
     first = facts.first
@@ -30,11 +34,15 @@ def account_of(facts: CallFacts, node: NodeDirectory, origination: Origination |
     endpoint = node.endpoint(first.endpoint)
     if endpoint and not (endpoint.trunk and endpoint.trunk.shared):
         return endpoint.account
-    return node.account_of_number(dialled_number(first)) or node.account_of_context(first.context)
+    known = node.account_of_number(dialled_number(first)) or node.account_of_context(first.context)
+    if known or not first.is_local:
+        return known
+    rung = (node.endpoint(leg.endpoint) for leg in facts.legs())
+    return next((endpoint.account for endpoint in rung if endpoint), None)
 
 
 def is_click_to_call(facts: CallFacts) -> bool:
-    """Whether the call began with the Local channel that the gateway originates."""
+    """Whether the call began with the Local channel that the gateway originates; other programs have others."""
     return facts.first.is_local and f"@{RING_CONTEXT}-" in facts.first.name
 
 
@@ -43,6 +51,11 @@ def dialled_number(first: Channel) -> str:
     if first.exten in ("s", ""):
         return first.dnid
     return first.exten
+
+
+def destination_of(originated: Channel) -> str:
+    """Where a channel that somebody originated was sent once it was answered: its own exten says nothing."""
+    return next((exten for exten in originated.extens[1:] if exten != "s"), "")
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,19 @@ class Case:
         return talks(self.facts)
 
     @cached_property
-    def click_to_call(self) -> bool:
-        return is_click_to_call(self.facts)
+    def originated(self) -> bool:
+        """Whether some program, the gateway or another, first rang the one and then dialled the other."""
+        return self.facts.first.is_local or self.originated_device
+
+    @cached_property
+    def originated_device(self) -> bool:
+        """Whether it rang a user's device itself, without a Local channel before it."""
+        first = self.facts.first
+        return not first.is_local and first.exten == "s" and self.user_of(first) is not None
+
+    def is_originated_pair(self, channel: Channel) -> bool:
+        first = self.facts.first
+        return first.is_local and channel.is_local and channel.pair == first.pair
 
     @cached_property
     def roots(self) -> dict[str, Ringing]:
@@ -72,20 +96,28 @@ class Case:
         found = ((leg.unique_id, root_of(self.facts, leg, self.runs)) for leg in self.facts.legs())
         return {unique_id: ringing for unique_id, ringing in found if ringing is not None}
 
+    @cached_property
+    def first_answers(self) -> dict[int, Instant]:
+        """When each run (by its `id()`) was first answered by one of its legs."""
+        found: dict[int, Instant] = {}
+        for leg in self.facts.legs():
+            bridged, ringing = leg.first_bridged_at(), self.roots.get(leg.unique_id)
+            if bridged is not None and ringing is not None:
+                found[id(ringing)] = min(bridged, found.get(id(ringing), bridged))
+        return found
+
+    @cached_property
+    def pickups(self) -> list[Pickup]:
+        return [pickup for pickup in self.facts.pickups if pickup.picker in self.facts.channels]
+
     def rings_the_user(self, ringing: Ringing | None) -> bool:
-        """Whether this run rings the devices of the user who clicked."""
-        return (
-            self.click_to_call
-            and ringing is not None
-            and ringing.channel.is_local
-            and ringing.channel.pair == self.facts.first.pair
-            and ringing.channel.half == "2"
-        )
+        """Whether this run rings the devices of the user for whom the call was originated."""
+        return ringing is not None and self.is_originated_pair(ringing.channel) and ringing.channel.half == "2"
 
     @cached_property
     def caller_channels(self) -> frozenset[str]:
         """The caller's side: the first channel, or in click to call the user's device that answered."""
-        if not self.click_to_call:
+        if not self.facts.first.is_local:
             return frozenset((self.facts.first.unique_id,))
         return frozenset(
             leg.unique_id

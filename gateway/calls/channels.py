@@ -19,18 +19,20 @@ class AppRun:
 
     CEL tells a change of application, not each call of it: a Dial right after a Dial is known
     only by other data on a later row, so that `started_at` is then when it was first seen.
+    `places` are the extensions that the channel showed since its run before, `exten` among them.
     """
 
     app: str
     data: str
     exten: str
     started_at: Instant
+    places: tuple[str, ...]
     ended_at: Instant | None = None
 
 
 @dataclass(slots=True)
 class Stay:
-    """A channel's stay in a bridge, from BRIDGE_ENTER to BRIDGE_EXIT."""
+    """A channel's stay in a bridge, from BRIDGE_ENTER to BRIDGE_EXIT. `holding`: it waited there, parked."""
 
     bridge_id: str
     holding: bool
@@ -68,7 +70,12 @@ class Channel:
     answered_at: Instant | None = None
     hangup: Hangup | None = None
     ended_at: Instant | None = None
-    last_row_at: Instant = 0
+    end_seen: bool = False
+    parked: bool = False
+    odd: bool = False
+    """Whether rows contradict each other: one of them was lost, or came where it cannot."""
+    _last_row: CelRow | None = None
+    _places: list[str] = field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
@@ -95,6 +102,11 @@ class Channel:
         return self.exten == "s" and self.unique_id != self.linked_id
 
     @property
+    def seen_whole(self) -> bool:
+        """Whether no row of it is missing, as far as its rows can tell."""
+        return self.start_seen and not self.odd
+
+    @property
     def hung_up_itself(self) -> bool:
         return self.hangup is not None and self.hangup.source == self.name
 
@@ -106,20 +118,18 @@ class Channel:
         return (run for run in self.runs if run.app == app)
 
     def take(self, row: CelRow) -> None:
-        """Note what `row` says of this channel. Rows of one channel come in order."""
-        self.last_row_at = row.at
-        if row.dnid and not self.dnid:
-            self.dnid = row.dnid
-        if row.caller_number:
-            self.number_now = row.caller_number
-        if row.exten and (not self.extens or self.extens[-1] != row.exten):
-            self.extens.append(row.exten)
+        """Note what `row` says of this channel. Rows of one channel come in order; one told twice counts once."""
+        if row == self._last_row:
+            return
+        self._last_row = row
+        self._note_place(row)
         match row.event:
+            case "CHAN_START":
+                self.odd = self.odd or self.end_seen or bool(self.runs or self.stays)
             case "APP_START":
                 self._start_run(row)
             case "APP_END":
-                self._see_hidden_run(row)
-                self._end_run(row.at)
+                self._end_run(row)
             case "ANSWER":
                 self.answered_at = self.answered_at or row.at
                 self._see_hidden_run(row)
@@ -127,6 +137,12 @@ class Channel:
                 self._enter(row)
             case "BRIDGE_EXIT":
                 self._leave(row)
+            case "PARK_START":
+                self.odd = self.odd or self.parked
+                self.parked = True
+            case "PARK_END":
+                self.odd = self.odd or not self.parked
+                self.parked = False
             case "HANGUP":
                 self._hang_up(row)
             case "CHAN_END":
@@ -134,54 +150,92 @@ class Channel:
             case _:
                 self._see_hidden_run(row)
 
+    def _note_place(self, row: CelRow) -> None:
+        if row.dnid and not self.dnid:
+            self.dnid = row.dnid
+        if row.caller_number:
+            self.number_now = row.caller_number
+        if row.exten and (not self.extens or self.extens[-1] != row.exten):
+            self.extens.append(row.exten)
+        if row.exten and (not self._places or self._places[-1] != row.exten):
+            self._places.append(row.exten)
+
     def _start_run(self, row: CelRow) -> None:
-        self._end_run(row.at)
-        self.runs.append(AppRun(row.app, row.app_data, row.exten, row.at))
+        if self._running():
+            self.odd = True
+            self._stop_run(row.at)
+        self._run(row)
+
+    def _run(self, row: CelRow) -> None:
+        self.runs.append(AppRun(row.app, row.app_data, row.exten, row.at, tuple(self._places)))
+        self._places = []
+
+    def _running(self) -> AppRun | None:
+        return self.runs[-1] if self.runs and self.runs[-1].ended_at is None else None
 
     def _see_hidden_run(self, row: CelRow) -> None:
         """A second Dial in a row shows only as other data under the same application."""
-        last = self.runs[-1] if self.runs else None
-        if last and last.app == row.app == "Dial" and row.app_data not in ("", last.data) and last.ended_at is None:
+        last = self._running()
+        if last and last.app == row.app == "Dial" and row.app_data not in ("", last.data):
             last.ended_at = row.at
-            self.runs.append(AppRun(row.app, row.app_data, row.exten, row.at))
+            self._run(row)
 
-    def _end_run(self, at: Instant) -> None:
-        if self.runs and self.runs[-1].ended_at is None:
-            self.runs[-1].ended_at = at
+    def _end_run(self, row: CelRow) -> None:
+        self._see_hidden_run(row)
+        running = self._running()
+        if running is None or running.app != row.app:
+            self.odd = True
+        self._stop_run(row.at)
+        self._places = []
+
+    def _stop_run(self, at: Instant) -> None:
+        running = self._running()
+        if running:
+            running.ended_at = at
 
     def _enter(self, row: CelRow) -> None:
         self._see_hidden_run(row)
-        bridge_id = row.extra.get("bridge_id", "")
-        if any(stay.bridge_id == bridge_id and stay.left_at is None for stay in self.stays):
-            return
-        self.stays.append(Stay(bridge_id, row.extra.get("bridge_technology") == HOLDING, row.at))
+        if any(stay.left_at is None for stay in self.stays):
+            self.odd = True
+            self._leave_all(row.at)
+        holding = row.extra.get("bridge_technology") == HOLDING
+        self.odd = self.odd or "bridge_id" not in row.extra or holding != self.parked
+        self.stays.append(Stay(row.extra.get("bridge_id", ""), holding, row.at))
 
     def _leave(self, row: CelRow) -> None:
         self._see_hidden_run(row)
         bridge_id = row.extra.get("bridge_id", "")
+        if not any(stay.left_at is None and stay.bridge_id == bridge_id for stay in self.stays):
+            self.odd = True
+        self._leave_all(row.at)
+
+    def _leave_all(self, at: Instant) -> None:
         for stay in self.stays:
-            if stay.left_at is None and bridge_id in ("", stay.bridge_id):
-                stay.left_at = row.at
+            if stay.left_at is None:
+                stay.left_at = at
 
     def _hang_up(self, row: CelRow) -> None:
+        cause = row.extra.get("hangupcause", "")
+        if self.hangup is not None or not cause.isdecimal():
+            self.odd = True
         if self.hangup is None:
-            cause = row.extra.get("hangupcause", "")
             self.hangup = Hangup(
                 row.at,
                 int(cause) if cause.isdecimal() else 0,
                 row.extra.get("hangupsource", ""),
                 row.extra.get("dialstatus", ""),
             )
-        self._end(row.at)
+        if self.ended_at is None:
+            self.ended_at = row.at
 
     def _end(self, at: Instant) -> None:
-        if self.ended_at is not None:
-            return
-        self.ended_at = at
-        self._end_run(at)
-        for stay in self.stays:
-            if stay.left_at is None:
-                stay.left_at = at
+        self.odd = self.odd or self.end_seen or self.hangup is None or self._running() is not None
+        self.odd = self.odd or any(stay.left_at is None for stay in self.stays)
+        self.end_seen = True
+        if self.ended_at is None:
+            self.ended_at = at
+        self._stop_run(self.ended_at)
+        self._leave_all(self.ended_at)
 
 
 def channel_from(row: CelRow) -> Channel:

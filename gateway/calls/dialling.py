@@ -1,7 +1,8 @@
 """Who rang whom: dial strings read, and each called leg traced to the Dial or Queue that made it.
 
 CEL does not say which application made a leg. A Dial names its targets in its data, a Queue
-does not; a leg behind a Local channel belongs to whatever rang the Local channel.
+does not; a leg behind a Local channel belongs to whatever rang the Local channel. A Local
+channel that no application rang was made for a consultation: its own Dial is then the root.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from gateway.calls.channels import AppRun, Channel
 from gateway.calls.facts import CallFacts
+from gateway.calls.rows import Instant
 
 DIALLING_APPS = ("Dial", "Queue")
 
@@ -38,24 +40,38 @@ class Ringing:
     def targets(self) -> list[Target]:
         return [] if self.is_queue else dial_targets(self.run.data)
 
+    def names(self, leg: Channel) -> bool:
+        return any(target.endpoint == leg.endpoint for target in self.targets())
+
+    def rang_at(self, at: Instant) -> bool:
+        """Whether it was ringing then: not before it ran, nor once its channel was connected."""
+        connected = self.connected_at()
+        return self.run.started_at <= at and (connected is None or at <= connected) and self._ran_at(at)
+
+    def connected_at(self) -> Instant | None:
+        started = self.run.started_at
+        return next((stay.entered_at for stay in self.channel.stays if stay.entered_at >= started), None)
+
+    def _ran_at(self, at: Instant) -> bool:
+        return self.run.ended_at is None or at <= self.run.ended_at
+
 
 def dial_targets(data: str) -> list[Target]:
     """The targets of Dial's first argument, each endpoint once.
 
-    `PJSIP/101`, `PJSIP/101/sip:101@192.0.2.1:5060` (a contact), `PJSIP/+61255501234@trunk` and
-    `PJSIP/trunk/sip:+61255501234@192.0.2.9` are the forms of chan_pjsip.
+    `PJSIP/101`, `PJSIP/101/sip:101@192.0.2.1:5060` (a contact), `PJSIP/+61255501234@trunk`,
+    `PJSIP/trunk/sip:+61255501234@192.0.2.9` and `Local/103@agents/n` are the forms.
     """
     targets: dict[str, Target] = {}
     for item in data.split(",", 1)[0].split("&"):
         technology, _, resource = item.partition("/")
         if not resource:
             continue
-        if technology == "Local":
-            targets.setdefault(item, Target(item, None))
-            continue
         name, slash, uri = resource.partition("/")
         number: str | None = None
-        if slash:
+        if technology == "Local":
+            pass
+        elif slash:
             number = uri.removeprefix("sip:").partition("@")[0] or None
         elif "@" in name:
             number, _, name = name.rpartition("@")
@@ -72,35 +88,33 @@ def ringings(facts: CallFacts) -> list[Ringing]:
     return sorted(found, key=lambda ringing: ringing.run.started_at)
 
 
-def made_by(leg: Channel, runs: list[Ringing]) -> Ringing | None:
-    """The run that made this leg (of any technology), or None where no row shows one."""
-    naming = [r for r in runs if any(target.endpoint == leg.endpoint for target in r.targets())]
-    running = [r for r in naming if _ran_at(r, leg)]
-    if running:
-        return running[-1]
-    queues = [r for r in runs if r.is_queue and _ran_at(r, leg)]
-    if queues:
-        return queues[-1]
-    later = [r for r in naming if r.run.started_at >= leg.first_seen]
-    if later:
-        return later[0]
-    before = [r for r in runs if r.run.started_at <= leg.first_seen]
-    return before[-1] if before else None
+def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | None:
+    """The run that made this leg, of any technology, or None where no row shows one."""
+    ringing = [run for run in runs if run.rang_at(leg.first_seen) and run.channel is not leg]
+    for likely in (
+        [run for run in ringing if run.names(leg)],
+        [run for run in ringing if run.is_queue],
+        [run for run in ringing if run.channel.unique_id in facts.forwarders],
+    ):
+        if likely:
+            return likely[-1]
+    hidden = [run for run in runs if run.run.started_at >= leg.first_seen and run.names(leg)]
+    if hidden:
+        return hidden[0]
+    return ringing[-1] if ringing and not leg.is_local else None
 
 
 def root_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | None:
     """The run that rang for this leg in the end, looking through Local channels that were rung."""
-    ringing = made_by(leg, runs)
+    ringing = made_by(facts, leg, runs)
     for _ in range(len(facts.channels)):
         if ringing is None or not ringing.channel.is_local:
             return ringing
         first_half = facts.by_name(ringing.channel.pair + ";1")
-        if first_half is None or not first_half.dialled:
+        if first_half is None:
             return ringing
-        ringing = made_by(first_half, [r for r in runs if r is not ringing])
+        outer = made_by(facts, first_half, [run for run in runs if run is not ringing])
+        if outer is None:
+            return ringing
+        ringing = outer
     return ringing
-
-
-def _ran_at(ringing: Ringing, leg: Channel) -> bool:
-    run = ringing.run
-    return run.started_at <= leg.first_seen and (run.ended_at is None or leg.first_seen <= run.ended_at)

@@ -59,6 +59,8 @@ def call_document(record: CallRecord) -> dict[str, Any]:
         "queue_visits": [visit_document(record, visit) for visit in record.visits if visit.kind == "queue"],
         "ring_group_visits": [visit_document(record, visit) for visit in record.visits if visit.kind == "ring_group"],
         "segments": [_segment(segment) for segment in record.segments],
+        "voicemail": record.voicemail
+        and {"mailbox": record.voicemail.mailbox, "message_left": record.voicemail.message_left},
         "recordings": [],
         "complete": record.complete,
         "settled": record.settled,
@@ -139,6 +141,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
             {"number": party.number, "name": party.name, "user": _user(party.user)} for party in segment.parties
         ],
         "how": segment.how,
+        "room": segment.room,
         "started_at": to_text(segment.started_at),
         "ended_at": _time(segment.ended_at),
     }

@@ -6,9 +6,13 @@ from gateway.calls.attempts import Rung, result_of
 from gateway.calls.case import Case
 from gateway.calls.channels import Channel
 from gateway.calls.record import HungUpBy, Outcome, Visit
+from gateway.calls.rows import Instant
 from gateway.calls.talk import Talk
+from gateway.calls.transfers import SAME_MOMENT
+from gateway.calls.voicemail import voicemail
 
-VOICEMAIL_APPS = ("VoiceMail", "Voicemail")
+DESTINATIONS = ("Echo", "VoiceMailMain", "ConfBridge", "MeetMe", "Page")
+"""Applications that are what the caller wanted: reaching one is being answered, though by nobody."""
 
 # What several devices rung together come to: the first of these that any of them says.
 PRECEDENCE: tuple[tuple[str, Outcome], ...] = (
@@ -46,11 +50,13 @@ def ending(case: Case, everyone: list[Rung], visits: tuple[Visit, ...], answer: 
 
 
 def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tuple[Outcome, str]:
-    if any(run.app in VOICEMAIL_APPS for run in case.facts.first.runs):
+    if voicemail(case):
         return "voicemail", "voicemail"
-    queues = [visit for visit in visits if visit.kind == "queue"]
-    if queues and queues[-1].status in VISIT_OUTCOME:
-        outcome = VISIT_OUTCOME[queues[-1].status or ""]
+    if any(run.app in DESTINATIONS for channel in _of_the_caller(case) for run in channel.runs):
+        return "answered", "hangup" if _caller_hung_up(case) else "system"
+    queue = _queue_last_visited(visits, last)
+    if queue and queue.status in VISIT_OUTCOME:
+        outcome = VISIT_OUTCOME[queue.status]
         return outcome, outcome
     results = [result_of(case, one) for one in last]
     for result, outcome in PRECEDENCE:
@@ -60,7 +66,22 @@ def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tupl
             return outcome, "unreachable" if result == "unreachable" else outcome
     if not last and _caller_hung_up(case):
         return "cancelled", "cancelled"
+    if not last and case.facts.first.answered_at is not None:
+        return "no_answer", "no_answer"
     return "failed", "failed"
+
+
+def _of_the_caller(case: Case) -> list[Channel]:
+    """The caller's channel, and in click to call the half that speaks for the user."""
+    return [case.facts.first, *(case.facts.channels[unique_id] for unique_id in case.caller_channels)]
+
+
+def _queue_last_visited(visits: tuple[Visit, ...], last: list[Rung]) -> Visit | None:
+    """The last queue, unless the caller went on to where somebody else was rung."""
+    queue = next((visit for visit in reversed(visits) if visit.kind == "queue"), None)
+    if queue is None or queue.ended_at is None:
+        return queue
+    return None if any(one.started_at >= queue.ended_at - SAME_MOMENT for one in last) else queue
 
 
 def _system_cancelled(case: Case) -> bool:
@@ -85,7 +106,7 @@ def _rung_last(everyone: list[Rung]) -> list[Rung]:
 
 def _phase(case: Case) -> str:
     """In click to call, on which leg it ended."""
-    if not case.click_to_call:
+    if not case.facts.first.is_local:
         return ""
     if case.caller_channels:
         return "destination_"
@@ -97,18 +118,30 @@ def _caller_hung_up(case: Case) -> bool:
 
 
 def _who_hung_up(case: Case) -> HungUpBy:
-    """By the legs of the last talk: hangupsource does not cross Local halves, so each is asked for itself."""
-    last = case.talks[-1]
-    for unique_id in last.parties:
-        channel = case.facts.channels[unique_id]
+    """By those who were there to the end: hangupsource does not cross Local halves, so each is asked for itself."""
+    there = _there_at_the_end(case)
+    for channel in there:
         if channel.hung_up_itself:
-            return "caller" if unique_id in case.caller_channels else "callee"
-    names = {case.facts.channels[unique_id].name: unique_id for unique_id in last.parties}
-    for unique_id in last.parties:
-        hangup = case.facts.channels[unique_id].hangup
-        if hangup and hangup.source in names:
-            return "caller" if names[hangup.source] in case.caller_channels else "callee"
+            return "caller" if channel.unique_id in case.caller_channels else "callee"
+    names = {channel.name: channel.unique_id for channel in there}
+    for channel in there:
+        if channel.hangup and channel.hangup.source in names:
+            return "caller" if names[channel.hangup.source] in case.caller_channels else "callee"
     return "system"
+
+
+def _there_at_the_end(case: Case) -> list[Channel]:
+    """The caller, and who talked: those that ended with the call, who left last first."""
+    talked = {unique_id for talk in case.talks for unique_id in talk.parties} | case.caller_channels
+    channels = [case.facts.channels[unique_id] for unique_id in talked]
+    ends = {channel.unique_id: _left_at(channel) for channel in channels}
+    last = max(ends.values())
+    there = [channel for channel in channels if ends[channel.unique_id] >= last - SAME_MOMENT]
+    return sorted(there, key=lambda channel: (ends[channel.unique_id], channel.unique_id))
+
+
+def _left_at(channel: Channel) -> Instant:
+    return channel.ended_at if channel.ended_at is not None else channel.first_seen
 
 
 def _who_gave_up(case: Case, outcome: Outcome) -> HungUpBy:

@@ -21,18 +21,39 @@ class UserEvent(NamedTuple):
     text: str
 
 
+class Pickup(NamedTuple):
+    """The channel `picker` took the call that rang at `rang` (unique ids)."""
+
+    at: Instant
+    rang: str
+    picker: str
+
+
+class Transfer(NamedTuple):
+    """A transfer that Asterisk told of: BLINDTRANSFER or ATTENDEDTRANSFER, on the transferer's channel."""
+
+    at: Instant
+    unique_id: str
+    event: str
+
+
 @dataclass(slots=True)
 class CallFacts:
-    """`channels` by unique id, in the order in which they were first seen."""
+    """`channels` by unique id, in the order in which they were first seen. `gap`: rows of it were lost for sure."""
 
     linked_ids: list[str]
     started_at: Instant
     channels: dict[str, Channel] = field(default_factory=dict)
     queue_rows: list[QueueRow] = field(default_factory=list)
     user_events: list[UserEvent] = field(default_factory=list)
+    pickups: list[Pickup] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    forwarders: set[str] = field(default_factory=set)
+    """The unique ids of channels whose call a phone sent elsewhere (302)."""
     ended_linked_ids: set[str] = field(default_factory=set)
-    complete: bool = True
+    gap: bool = False
     last_row_at: Instant = 0
+    _by_name: dict[str, Channel] = field(default_factory=dict)
 
     @property
     def first(self) -> Channel:
@@ -40,8 +61,13 @@ class CallFacts:
         return next(iter(self.channels.values()))
 
     @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, as far as the rows can tell."""
+        return not self.gap and all(channel.seen_whole for channel in self.channels.values())
+
+    @property
     def all_channels_ended(self) -> bool:
-        return all(channel.ended_at is not None for channel in self.channels.values())
+        return all(channel.end_seen for channel in self.channels.values())
 
     @property
     def all_ids_ended(self) -> bool:
@@ -53,11 +79,10 @@ class CallFacts:
 
     def by_name(self, name: str) -> Channel | None:
         """The youngest channel of this name: names begin again when Asterisk starts."""
-        return next((c for c in reversed(list(self.channels.values())) if c.name == name), None)
+        return self._by_name.get(name)
 
     def other_half(self, channel: Channel) -> Channel | None:
-        other = channel.pair + (";2" if channel.half == "1" else ";1")
-        return self.by_name(other)
+        return self.by_name(channel.pair + (";2" if channel.half == "1" else ";1"))
 
     def take(self, row: CelRow) -> None:
         """Note one row of one of the call's linked ids."""
@@ -68,19 +93,36 @@ class CallFacts:
         channel = self.channels.get(row.unique_id)
         if channel is None:
             channel = self.channels[row.unique_id] = channel_from(row)
-            if not channel.start_seen:
-                self.complete = False
+            self._by_name[channel.name] = channel
         channel.take(row)
-        if row.event == "USER_DEFINED":
-            self.user_events.append(UserEvent(row.at, row.unique_id, row.user_type, row.extra.get("extra", "")))
+        match row.event:
+            case "USER_DEFINED":
+                self.user_events.append(UserEvent(row.at, row.unique_id, row.user_type, row.extra.get("extra", "")))
+            case "PICKUP":
+                self._take_pickup(row)
+            case "BLINDTRANSFER" | "ATTENDEDTRANSFER":
+                self.transfers.append(Transfer(row.at, row.unique_id, row.event))
+            case "FORWARD":
+                self.forwarders.add(row.unique_id)
+
+    def _take_pickup(self, row: CelRow) -> None:
+        picker = row.extra.get("pickup_channel_uniqueid")
+        if picker is None:
+            self.gap = True
+        elif all(pickup.rang != row.unique_id for pickup in self.pickups):
+            self.pickups.append(Pickup(row.at, row.unique_id, picker))
 
     def absorb(self, other: "CallFacts") -> None:
         """Make the younger call `other` part of this one."""
         self.linked_ids += [linked_id for linked_id in other.linked_ids if linked_id not in self.linked_ids]
         for unique_id, channel in other.channels.items():
             self.channels.setdefault(unique_id, channel)
+            self._by_name[channel.name] = channel
         self.queue_rows += other.queue_rows
         self.user_events += other.user_events
+        self.pickups += other.pickups
+        self.transfers += other.transfers
+        self.forwarders |= other.forwarders
         self.ended_linked_ids |= other.ended_linked_ids
-        self.complete = self.complete and other.complete
+        self.gap = self.gap or other.gap
         self.last_row_at = max(self.last_row_at, other.last_row_at)

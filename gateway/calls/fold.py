@@ -79,6 +79,7 @@ class Fold:
         self._to_e164 = to_e164
         self._by_linked_id: dict[str, OpenCall] = {}
         self._by_unique_id: dict[str, OpenCall] = {}
+        self._by_name: dict[str, OpenCall] = {}
         self._doubtful: OrderedDict[str, tuple[Instant, OpenCall]] = OrderedDict()
         self._queue_rows: OrderedDict[str, list[QueueRow]] = OrderedDict()
         self._originations: dict[str, Origination] = {}
@@ -107,7 +108,7 @@ class Fold:
                 self._take_queue_row(row)
             case Gap():
                 for call in self._open():
-                    call.facts.complete = False
+                    call.facts.gap = True
                     self._touch(call)
             case ChannelsAlive():
                 self._close_the_dead(row)
@@ -148,12 +149,15 @@ class Fold:
         by_linked_id = self._by_linked_id.get(row.linked_id)
         by_unique_id = self._by_unique_id.get(row.unique_id)
         if by_linked_id and by_unique_id and by_linked_id is not by_unique_id:
+            # A channel went over to another linked id, and nothing that joins calls was seen.
+            by_linked_id.facts.gap = True
             return self._merge(by_linked_id, by_unique_id, row.at)
         if by_linked_id:
             return by_linked_id
         if by_unique_id:
             if row.event == "LINKEDID_END":
                 return None
+            by_unique_id.facts.gap = True
             by_unique_id.facts.linked_ids.append(row.linked_id)
             self._by_linked_id[row.linked_id] = by_unique_id
             return by_unique_id
@@ -162,7 +166,9 @@ class Fold:
         return self._open_call(row)
 
     def _open_call(self, row: CelRow) -> OpenCall:
-        facts = CallFacts([row.linked_id], row.at, complete=row.event == "CHAN_START", last_row_at=row.at)
+        # A linked id is made for its first channel, and is that channel's unique id.
+        begins = row.event == "CHAN_START" and row.unique_id == row.linked_id
+        facts = CallFacts([row.linked_id], row.at, gap=not begins, last_row_at=row.at)
         new_id = call_id(self.node, row.linked_id, row.at)
         call = OpenCall(new_id, facts, self._directory_at(row.at), self._originations.pop(new_id, None))
         self._by_linked_id[row.linked_id] = call
@@ -171,6 +177,7 @@ class Fold:
     def _index(self, call: OpenCall, row: CelRow) -> None:
         if row.unique_id not in self._by_unique_id:
             self._by_unique_id[row.unique_id] = call
+            self._by_name[row.channel] = call
             call.facts.queue_rows += self._queue_rows.pop(row.unique_id, [])
 
     def _take_queue_row(self, row: QueueRow) -> None:
@@ -191,8 +198,8 @@ class Fold:
             if other and other is not call:
                 call = self._merge(call, other, row.at)
         if row.event == "PARK_END" and (retriever := row.extra.get("retriever")):
-            other = next((c for c in self._open() if c is not call and _lives(c, retriever)), None)
-            if other:
+            other = self._by_name.get(retriever)
+            if other and other is not call:
                 self._merge(call, other, row.at)
 
     def _merge(self, one: OpenCall, two: OpenCall, at: Instant) -> OpenCall:
@@ -203,8 +210,9 @@ class Fold:
         older.origination = older.origination or younger.origination
         for linked_id in younger.facts.linked_ids:
             self._by_linked_id[linked_id] = older
-        for unique_id in younger.facts.channels:
+        for unique_id, channel in younger.facts.channels.items():
             self._by_unique_id[unique_id] = older
+            self._by_name[channel.name] = older
         self._touched.pop(younger.id, None)
         self._doubtful.pop(younger.id, None)
         account = self._account(younger)
@@ -250,15 +258,17 @@ class Fold:
         self._doubtful.pop(call.id, None)
         for linked_id in call.facts.linked_ids:
             self._by_linked_id.pop(linked_id, None)
-        for unique_id in call.facts.channels:
+        for unique_id, channel in call.facts.channels.items():
             self._by_unique_id.pop(unique_id, None)
+            if self._by_name.get(channel.name) is call:
+                self._by_name.pop(channel.name)
 
     def _settle_doubts(self, now: Instant) -> None:
         while self._doubtful:
             since, call = next(iter(self._doubtful.values()))
             if now - since < DOUBT:
                 return
-            call.facts.complete = False
+            call.facts.gap = True
             self._close(call)
 
     def _close_the_dead(self, alive: ChannelsAlive) -> None:
@@ -266,7 +276,7 @@ class Fold:
             lives = not alive.unique_ids.isdisjoint(call.facts.channels)
             if lives or call.facts.last_row_at >= alive.since:
                 continue
-            call.facts.complete = False
+            call.facts.gap = True
             self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_ended)
 
     def _open(self) -> list[OpenCall]:
@@ -281,8 +291,3 @@ def _ended_at(facts: CallFacts) -> Instant:
     ends = [channel.ended_at for channel in facts.channels.values()]
     known = [end for end in ends if end is not None]
     return facts.last_row_at if len(known) < len(ends) or not known else max(known)
-
-
-def _lives(call: OpenCall, name: str) -> bool:
-    channel = call.facts.by_name(name)
-    return channel is not None and channel.ended_at is None

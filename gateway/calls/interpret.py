@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.calls.attempts import Rung, attempts, rung
-from gateway.calls.case import Case, dialled_number
+from gateway.calls.case import Case, destination_of, dialled_number, is_click_to_call
 from gateway.calls.ending import ending
 from gateway.calls.record import (
     AnsweredBy,
@@ -14,14 +14,15 @@ from gateway.calls.record import (
     Direction,
     GroupRef,
     Origin,
-    Segment,
     State,
     UserRef,
     Visit,
 )
 from gateway.calls.rows import Instant
-from gateway.calls.talk import Talk, connected_ms
+from gateway.calls.segments import segments
+from gateway.calls.talk import Talk, connected_ms, in_room
 from gateway.calls.visits import VisitSpan, spans, visit
+from gateway.calls.voicemail import voicemail
 
 
 def interpret(
@@ -60,14 +61,15 @@ def interpret(
         ended_at=ended_at,
         duration_ms=None if ended_at is None else _milliseconds(facts.started_at, ended_at),
         ring_ms=_ring_ms(case, everyone, answer, until),
-        talk_ms=connected_ms(case.talks, case.caller_channels, until) if answer else 0,
+        talk_ms=_talk_ms(case, until),
         hung_up_by=end.hung_up_by if end else None,
         hangup_cause=end.hangup_cause if end else None,
         end_reason=end.end_reason if end else None,
         origin=_origin(case),
         attempts=tuple(_with_visit_id(attempt, call_id, ended_at) for attempt in rung_attempts),
         visits=tuple(_closed(v, ended_at) for v in visits),
-        segments=_segments(case, ended_at),
+        segments=segments(case, ended_at),
+        voicemail=voicemail(case),
         complete=facts.complete and not lost,
         settled=ended_at is not None,
     )
@@ -102,13 +104,12 @@ def _answer(case: Case) -> Talk | None:
 
 
 def _direction(case: Case) -> Direction:
-    if case.click_to_call:
-        wanted = case.origination.destination if case.origination else _clicked_destination(case)
+    wanted = _wanted(case)
+    if case.originated:
         return "internal" if _is_extension(case, wanted) else "outbound"
     endpoint = case.endpoint(case.facts.first.endpoint)
     if endpoint is None or endpoint.role == "trunk":
         return "inbound"
-    wanted = dialled_number(case.facts.first)
     if _is_extension(case, wanted):
         return "internal"
     trunks = [r for r in case.runs for t in r.targets() if (e := case.endpoint(t.endpoint)) and e.role == "trunk"]
@@ -123,25 +124,22 @@ def _is_extension(case: Case, number: str) -> bool:
     )
 
 
-def _clicked_destination(case: Case) -> str:
-    """What a click-to-call channel's own half was sent to dial."""
-    first = case.facts.first
-    return next((exten for exten in first.extens if exten != "s"), "")
-
-
 def _caller(case: Case) -> Caller:
-    if case.click_to_call:
-        user = _clicking_user(case)
+    if case.facts.first.is_local:
+        user = _originating_user(case)
         return Caller(user.number if user else None, user.name if user else None, user)
     party = case.party(case.facts.first.unique_id)
     return Caller(party.number, party.name, party.user)
 
 
-def _clicking_user(case: Case) -> UserRef | None:
+def _originating_user(case: Case) -> UserRef | None:
+    """For whom a Local channel was originated: the user who clicked, or the one whose device was rung."""
     if case.origination:
         return case.origination.user
     number = case.facts.first.name.removeprefix("Local/").partition("@")[0]
     user = case.node.user(case.account, number)
+    rung = (case.user_of(leg) for leg in case.facts.legs() if case.rings_the_user(case.roots.get(leg.unique_id)))
+    user = user or next((one for one in rung if one), None)
     return user.ref if user else None
 
 
@@ -166,9 +164,9 @@ def _callee(case: Case, everyone: list[Rung], visit_spans: list[VisitSpan], dire
 
 
 def _wanted(case: Case) -> str:
-    if case.click_to_call:
-        return case.origination.destination if case.origination else _clicked_destination(case)
-    return dialled_number(case.facts.first)
+    if case.origination:
+        return case.origination.destination
+    return destination_of(case.facts.first) if case.originated else dialled_number(case.facts.first)
 
 
 def _group_of(span: VisitSpan | None, kind: str) -> GroupRef | None:
@@ -203,21 +201,20 @@ def _ring_ms(case: Case, everyone: list[Rung], answer: Talk | None, until: Insta
 
 
 def _origin(case: Case) -> Origin | None:
-    if not case.click_to_call:
+    if not is_click_to_call(case.facts):
         return None
-    return Origin("click_to_call", _clicking_user(case), case.origination.reference if case.origination else None)
+    return Origin("click_to_call", _originating_user(case), case.origination.reference if case.origination else None)
 
 
-def _segments(case: Case, ended_at: Instant | None) -> tuple[Segment, ...]:
-    return tuple(
-        Segment(
-            tuple(case.party(unique_id) for unique_id in talk.parties),
-            "dial",
-            talk.started_at,
-            talk.ended_at if talk.ended_at is not None else ended_at,
-        )
-        for talk in case.talks
-    )
+def _talk_ms(case: Case, until: Instant) -> int:
+    """The time in which the caller was connected with a person, or was in a conference room."""
+    rooms = [
+        Talk((unique_id, "room"), stay.entered_at, stay.left_at)
+        for unique_id in case.caller_channels
+        for stay in case.facts.channels[unique_id].stays
+        if in_room(case.facts.channels[unique_id], stay)
+    ]
+    return connected_ms(sorted(case.talks + rooms, key=lambda talk: talk.started_at), case.caller_channels, until)
 
 
 def _state(case: Case, everyone: list[Rung], answer: Talk | None, *, over: bool) -> State:
@@ -225,7 +222,7 @@ def _state(case: Case, everyone: list[Rung], answer: Talk | None, *, over: bool)
         return "ended"
     if answer:
         return "in_progress"
-    if not case.click_to_call:
+    if not case.facts.first.is_local:
         return "ringing"
     if any(not case.rings_the_user(one.ringing) for one in everyone if one.legs):
         return "ringing_destination"

@@ -34,6 +34,7 @@ def never_began(origination: Origination, at: Instant, reason: str) -> tuple[Cal
         attempts=(),
         visits=(),
         segments=(),
+        voicemail=None,
         complete=True,
         settled=True,
     )

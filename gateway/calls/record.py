@@ -109,12 +109,24 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Who talked with whom, from when to when. `ended_at` is None while they talk."""
+    """Who talked with whom, from when to when. `ended_at` is None while they talk.
+
+    A stay in a conference room has one party, whose call it is, and the `room`.
+    """
 
     parties: tuple[Party, ...]
     how: How
     started_at: Instant
     ended_at: Instant | None
+    room: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voicemail:
+    """The mailbox (`103@default`) that a caller reached; `message_left` is None where nobody says."""
+
+    mailbox: str
+    message_left: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,7 @@ class CallRecord:
     attempts: tuple[Attempt, ...]
     visits: tuple[Visit, ...]
     segments: tuple[Segment, ...]
+    voicemail: Voicemail | None
     complete: bool
     settled: bool
 

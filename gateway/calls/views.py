@@ -1,6 +1,6 @@
 """The rows that lists show, as views of the record: user-calls."""
 
-from gateway.calls.record import Attempt, CallRecord, Direction, UserCall, UserRef
+from gateway.calls.record import Attempt, CallRecord, Direction, Segment, UserCall, UserRef, Visit
 
 MISSED = ("no_answer", "cancelled", "unreachable")
 """Results of being rung that a user reads as a missed call."""
@@ -29,6 +29,11 @@ def user_calls(record: CallRecord) -> list[UserCall]:
         if attempt.user and attempt.user.id not in seen and attempt.via != "click_to_call":
             seen.add(attempt.user.id)
             rows.append(_called_row(record, attempt.user))
+    for segment in record.segments:
+        for party in segment.parties:
+            if party.user and party.user.id not in seen:
+                seen.add(party.user.id)
+                rows.append(_unrung_row(record, party.user, segment))
     return rows
 
 
@@ -74,11 +79,11 @@ def _called_row(record: CallRecord, user: UserRef) -> UserCall:
     own = [attempt for attempt in record.attempts if attempt.user == user and attempt.via != "click_to_call"]
     telling = min(own, key=_rank)
     direction: Direction = "inbound" if record.direction == "outbound" else record.direction
-    result = None if telling.result is None else _called_result(telling)
+    visit = next((visit for visit in record.visits if visit.id == telling.visit), None)
+    result = None if telling.result is None else _called_result(record, telling, visit)
     ended_at = max((a.ended_at for a in own if a.ended_at is not None), default=record.ended_at)
     until = telling.answered_at if telling.answered_at is not None else telling.ended_at
     talk = _talk_ms(record, user) if telling.answered_at is not None else 0
-    visit = next((visit for visit in record.visits if visit.id == telling.visit), None)
     return UserCall(
         id=f"{record.id}-{user.id}",
         call_id=record.id,
@@ -102,9 +107,42 @@ def _called_row(record: CallRecord, user: UserRef) -> UserCall:
     )
 
 
-def _called_result(attempt: Attempt) -> str:
+def _unrung_row(record: CallRecord, user: UserRef, first: Segment) -> UserCall:
+    """Who talked without having been rung: whoever fetched a parked call."""
+    direction: Direction = "inbound" if record.direction == "outbound" else record.direction
+    own = [segment for segment in record.segments if any(party.user == user for party in segment.parties)]
+    result = None if record.outcome is None else "answered"
+    return UserCall(
+        id=f"{record.id}-{user.id}",
+        call_id=record.id,
+        user=user,
+        type=_type(direction, result),
+        result=result,
+        direction=direction,
+        caller_id=record.caller.number,
+        caller_name=record.caller.name,
+        destination_number=record.callee.number,
+        device=None,
+        via_queue=None,
+        via_ring_group=None,
+        started_at=record.started_at,
+        answered_at=first.started_at,
+        ended_at=own[-1].ended_at,
+        duration_ms=record.duration_ms,
+        ring_ms=0,
+        talk_ms=_talk_ms(record, user),
+        reference=record.origin.reference if record.origin else None,
+    )
+
+
+def _called_result(record: CallRecord, attempt: Attempt, visit: Visit | None) -> str:
+    """What a user reads of having been rung: nobody missed a call that a colleague answered, or their mailbox."""
     assert attempt.result is not None
-    return "missed" if attempt.result in MISSED else attempt.result
+    if attempt.result not in MISSED:
+        return attempt.result
+    if visit and visit.status == "answered":
+        return "answered_elsewhere"
+    return "voicemail" if record.voicemail and record.outcome == "voicemail" and visit is None else "missed"
 
 
 def _rank(attempt: Attempt) -> int:

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 
 from gateway.calls.case import Case
 from gateway.calls.dialling import Ringing
-from gateway.calls.record import Attempt, GroupRef, Visit, VisitKind
+from gateway.calls.record import Attempt, GroupRef, UserRef, Visit, VisitKind
 from gateway.calls.rows import Instant
 from gateway.calls.talk import Talk, connected_ms
-
-SAME_MOMENT = 50_000
-"""Microseconds: the ends of two channels that one act ended, in whatever order they are written."""
+from gateway.calls.transfers import SAME_MOMENT
 
 BY_DIALPLAN = "dialplan/builtin"
 """The hangupsource of a channel that the dialplan ended."""
@@ -69,13 +67,11 @@ def spans(case: Case) -> list[VisitSpan]:
             group = queue.ref if queue else GroupRef(None, ringing.queue_name)
             found.append(VisitSpan(_key(found, "queue"), "queue", group, [ringing]))
             continue
-        ring_group = _ring_group(case, ringing)
-        if ring_group is None:
-            continue
         last = found[-1] if found else None
-        if last and last.kind == "ring_group" and last.group == ring_group and last.runs[-1].channel is ringing.channel:
+        ring_group = _ring_group(case, ringing)
+        if last and last.kind == "ring_group" and _goes_on(case, last, ringing) and ring_group in (None, last.group):
             last.runs.append(ringing)
-        else:
+        elif ring_group is not None:
             found.append(VisitSpan(_key(found, "ring_group"), "ring_group", ring_group, [ringing]))
     return found
 
@@ -87,17 +83,16 @@ def span_of(found: Iterable[VisitSpan], ringing: Ringing | None) -> VisitSpan | 
 def visit(case: Case, call_id: str, span: VisitSpan, rung: tuple[Attempt, ...], until: Instant) -> Visit:
     """The row of this visit; `rung` are the call's attempts."""
     own = [attempt for attempt in rung if attempt.visit == span.key]
-    talk = _first_talk(case, span, own)
+    talk = _first_talk(case, span)
     ended_at = span.ended_at
     answered_at = talk.started_at if talk else None
-    answerer = next((a for a in own if a.result == "answered"), None) if talk else None
     waited_until = answered_at if answered_at is not None else ended_at
     return Visit(
         id=f"{call_id}-{span.key}",
         kind=span.kind,
         group=span.group,
         status="answered" if talk else (None if ended_at is None else _status(case, span, own)),
-        user=answerer.user if answerer else None,
+        user=_answerer(case, span, talk) if talk else None,
         started_at=span.started_at,
         answered_at=answered_at,
         ended_at=ended_at,
@@ -113,17 +108,26 @@ def _key(found: list[VisitSpan], kind: VisitKind) -> str:
 
 
 def _ring_group(case: Case, ringing: Ringing) -> GroupRef | None:
-    """The ring group at whose extension this Dial runs: the dialplan's place, or where the channel was sent."""
-    channel = ringing.channel
-    places = [ringing.run.exten]
-    if ringing.run is next(channel.runs_of("Dial"), None):
-        # A dialplan that dials in a subroutine shows `s` or a routine's name: the extension came before.
-        places += [channel.exten, *channel.extens]
-    for exten in places:
+    """The ring group at whose extension this Dial runs.
+
+    A dialplan that dials in a subroutine shows `s` or a routine's name: the extension came before.
+    """
+    for exten in reversed(ringing.run.places):
+        if case.node.user(case.account, exten):
+            return None
         group = case.node.ring_group(case.account, exten)
         if group:
             return group.ref
     return None
+
+
+def _goes_on(case: Case, span: VisitSpan, ringing: Ringing) -> bool:
+    """Whether this Dial is the next round: by the same channel, neither sent elsewhere nor answered."""
+    channel, last = ringing.channel, span.runs[-1]
+    if last.channel is not channel or last.connected_at() is not None:
+        return False
+    between = channel.runs[channel.runs.index(last.run) + 1 : channel.runs.index(ringing.run)]
+    return not between and not any(case.node.user(case.account, place) for place in ringing.run.places)
 
 
 def _caller_ids(case: Case, span: VisitSpan) -> frozenset[str]:
@@ -132,9 +136,7 @@ def _caller_ids(case: Case, span: VisitSpan) -> frozenset[str]:
     return case.caller_channels if channel.is_local else frozenset((channel.unique_id,))
 
 
-def _first_talk(case: Case, span: VisitSpan, own: list[Attempt]) -> Talk | None:
-    if not any(attempt.result == "answered" for attempt in own):
-        return None
+def _first_talk(case: Case, span: VisitSpan) -> Talk | None:
     caller = _caller_ids(case, span)
     end = span.ended_at
     return next(
@@ -147,6 +149,11 @@ def _first_talk(case: Case, span: VisitSpan, own: list[Attempt]) -> Talk | None:
         ),
         None,
     )
+
+
+def _answerer(case: Case, span: VisitSpan, talk: Talk) -> UserRef | None:
+    others = (unique_id for unique_id in talk.parties if unique_id not in _caller_ids(case, span))
+    return next((case.party(unique_id).user for unique_id in others), None)
 
 
 def _talk_ms(case: Case, span: VisitSpan, until: Instant) -> int:

@@ -7,6 +7,7 @@
 """
 
 import re
+from dataclasses import replace
 
 from gateway.calls.directory import Directory, Group, NodeDirectory, Trunk, User
 from gateway.calls.document import call_document
@@ -39,7 +40,13 @@ def to_e164(number: str, country: str) -> str | None:
 
 
 def rows(table: str, node_id: str = "1795489263") -> list[CelRow]:
-    return [_row(line, node_id) for line in table.strip().splitlines() if line.strip()]
+    """The rows of a table; CHAN_END, which comes with each HANGUP and says nothing more, is left out of tables."""
+    found = [_row(line, node_id) for line in table.strip().splitlines() if line.strip()]
+    return [one for row in found for one in (row, replace(row, event="CHAN_END", extra={}))[: 1 + _hangs_up(row)]]
+
+
+def _hangs_up(row: CelRow) -> bool:
+    return row.event == "HANGUP"
 
 
 def fold(feed: list[CelRow] | list[Row], batch: int = 10_000) -> tuple[list[CallRecord], list[DomainEvent]]:

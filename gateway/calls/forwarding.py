@@ -1,0 +1,23 @@
+"""Whether somebody was rung in another's place: a phone's own redirection, or the dialplan's."""
+
+from gateway.calls.case import Case
+from gateway.calls.channels import Channel
+from gateway.calls.dialling import Ringing
+
+
+def rung_by_forward(case: Case, leg: Channel, ringing: Ringing) -> bool:
+    """Whether the root `ringing` of this leg was for a user, and the leg is not one of that user's devices."""
+    wanted = _user_wanted(case, ringing)
+    if wanted is None:
+        return False
+    user = case.user_of(leg)
+    return user is None or user.number != wanted
+
+
+def _user_wanted(case: Case, ringing: Ringing) -> str | None:
+    """The number of the first user at whose extension the ringing channel stood, if it stood at one."""
+    places = list(ringing.run.places)
+    if case.is_originated_pair(ringing.channel):
+        # Its first place is for whom it was originated, not whom it dialled.
+        places = [place for place in places if place != ringing.channel.exten]
+    return next((place for place in places if case.node.user(case.account, place)), None)

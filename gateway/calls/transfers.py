@@ -1,0 +1,73 @@
+"""Who was moved to whom: transfers told by what the channels did, whether an event names them or not.
+
+A channel that rings somebody after it was connected or parked was transferred; so was the target
+of a consultation, be it a Local channel that no application rang (by key, by AMI) or the
+transferer's second call that was joined to the first (REFER with Replaces, RFC 3891).
+"""
+
+from gateway.calls.case import Case
+from gateway.calls.channels import Channel
+from gateway.calls.dialling import Ringing
+from gateway.calls.rows import Instant
+
+SAME_MOMENT = 50_000
+"""Microseconds: the ends of two channels that one act ended, in whatever order they are written."""
+
+
+def rung_by_transfer(case: Case, ringing: Ringing) -> bool:
+    """Whether this run, the root of a leg, rang because of a transfer, or for one that came."""
+    channel = ringing.channel
+    if channel.is_local:
+        return not case.is_originated_pair(channel)
+    if was_moved(case, channel, ringing.run.started_at):
+        return True
+    return channel.linked_id != case.facts.linked_ids[0] and channel.unique_id == channel.linked_id
+
+
+def was_moved(case: Case, channel: Channel, before: Instant) -> bool:
+    """Whether the channel had been parked, or taken from somebody who did not hang up, before this instant."""
+    if any(stay.holding and stay.entered_at < before for stay in channel.stays):
+        return True
+    return any(
+        channel.unique_id in talk.parties
+        and talk.ended_at is not None
+        and talk.ended_at <= before + SAME_MOMENT
+        and not _left_by_hanging_up(case, [one for one in talk.parties if one != channel.unique_id], talk.ended_at)
+        for talk in case.talks
+    )
+
+
+def dialler(case: Case, leg: Channel) -> frozenset[str]:
+    """The parties (unique ids) on whose behalf this leg was rung."""
+    ringing = case.roots.get(leg.unique_id)
+    if ringing is None:
+        return frozenset()
+    if not ringing.channel.is_local:
+        return frozenset((ringing.channel.unique_id,))
+    if case.is_originated_pair(ringing.channel):
+        return case.caller_channels
+    return _consulting(case, ringing.channel)
+
+
+def _consulting(case: Case, half: Channel) -> frozenset[str]:
+    """Who first shared a bridge with the consultation's Local channel."""
+    near = case.facts.by_name(half.pair + ";1")
+    stay = near.stays[0] if near and near.stays else None
+    if stay is None:
+        return frozenset()
+    return frozenset(
+        channel.unique_id
+        for channel in case.facts.channels.values()
+        for other in channel.stays
+        if not channel.is_local
+        and other.bridge_id == stay.bridge_id
+        and other.entered_at <= stay.entered_at + SAME_MOMENT
+        and (other.left_at is None or other.left_at > stay.entered_at)
+    )
+
+
+def _left_by_hanging_up(case: Case, others: list[str], at: Instant) -> bool:
+    channels = (case.facts.channels[unique_id] for unique_id in others)
+    return any(
+        one.hung_up_itself and one.ended_at is not None and abs(one.ended_at - at) <= SAME_MOMENT for one in channels
+    )
