@@ -26,9 +26,10 @@ async def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         outside = await stack.enter_async_context(carrier(pbx))
         data = tmp_path_factory.mktemp(request.param)
         gateway = await stack.enter_async_context(Gateway(pbx, data, journal=request.param == "journal"))
-        session = AmiSession(pbx.ami_url)
+        session = AmiSession(pbx.operator_url, events=False)
         await session.start()
         stack.push_async_callback(session.close)
+        await session.wait_connected(10)
         yield Lab(pbx, gateway, session, *phones, outside)
 
 

@@ -80,6 +80,11 @@ class AsteriskInstance:
         return f"ami://gateway:{self.ami_secret}@127.0.0.1:{self.ami_port}"
 
     @property
+    def operator_url(self) -> str:
+        """For whoever plays the operator: this user may do everything."""
+        return f"ami://lab:{self.ami_secret}@127.0.0.1:{self.ami_port}"
+
+    @property
     def cel_journal(self) -> Path:
         return self.directory / "log/cel-custom/Master.csv"
 
@@ -122,6 +127,8 @@ class AsteriskInstance:
         }
         more = [FOREIGN] if self.pbx == "foreign" else []
         subprocess.run(["bash", CONFIGURE, CONFIGURATION, self.directory, *more], env=os.environ | values, check=True)
+        with (self.directory / "etc/manager.conf").open("a") as manager:
+            manager.write(f"\n[lab]\nsecret = {self.ami_secret}\nread = all\nwrite = all\n")
 
     async def start(self) -> None:
         """Start Asterisk and wait until it has booted and AMI greets."""

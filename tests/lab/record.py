@@ -86,6 +86,7 @@ class Recorder:
         """After a scenario that failed half-way: nobody talks into the next one."""
         for phone in self._lab.everyone():
             if phone not in self._lab.guests:
+                phone.resume()
                 await phone.hang_up()
         await self._pbx.command("channel request hangup all")
         await self.silence()
@@ -195,11 +196,13 @@ async def work(programme: Programme, *, with_gateway: bool) -> None:
         if with_gateway:
             await stack.enter_async_context(gateway)
         heard: list[Mapping[str, str]] = []
-        session = AmiSession(pbx.ami_url, events=True, on_event=heard.append, wanted_events=ROW_EVENTS)
-        await session.start()
-        stack.push_async_callback(session.close)
-        await session.wait_connected(10)
-        recorder = Recorder(Lab(pbx, gateway, session, *phones), heard)
+        listener = AmiSession(pbx.ami_url, events=True, on_event=heard.append, wanted_events=ROW_EVENTS)
+        operator = AmiSession(pbx.operator_url, events=False)
+        for session in (listener, operator):
+            await session.start()
+            stack.push_async_callback(session.close)
+            await session.wait_connected(10)
+        recorder = Recorder(Lab(pbx, gateway, operator, *phones), heard)
         await programme.play(recorder, with_gateway=with_gateway)
 
 
