@@ -21,8 +21,8 @@ from gateway.calls.case import Case, ToE164, account_of
 from gateway.calls.directory import NodeDirectory
 from gateway.calls.facts import CallFacts
 from gateway.calls.identity import call_id
-from gateway.calls.interpret import interpret
-from gateway.calls.life import Milestones, merged_event
+from gateway.calls.interpret import Told, interpret, not_understood
+from gateway.calls.life import TELLING_ROWS, Life, custom_event, merged_event
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
@@ -42,6 +42,9 @@ JOINING: Mapping[str, tuple[str, ...]] = {
 }
 """The Extra fields that name a channel of the same call, perhaps of another linked id."""
 
+KNOWN_USER_EVENTS = ("QUEUESTATUS", "VMSTATUS")
+"""What rules read of what dialplans say; anything else is told on as it is."""
+
 DirectoryAt: TypeAlias = Callable[[Instant], NodeDirectory]
 
 
@@ -51,7 +54,7 @@ class OpenCall:
     facts: CallFacts
     directory: NodeDirectory
     origination: Origination | None
-    milestones: Milestones = field(default_factory=Milestones)
+    life: Life = field(default_factory=Life)
     merged_ids: list[str] = field(default_factory=list)
 
 
@@ -60,7 +63,8 @@ class Changes:
     """What came of the rows taken since the last drain.
 
     `records`: each changed call as it stands; `merged`: (account, id that is over, id it joined);
-    `closed`: linked ids of calls that are over or merged; `opened`: linked ids of open calls that changed.
+    `closed`: linked ids of calls that are over or merged; `opened`: linked ids of open calls that changed;
+    `failures`: (call id, what a rule or the bookkeeping raised), which is our fault, and for the log.
     """
 
     records: tuple[CallRecord, ...]
@@ -68,6 +72,7 @@ class Changes:
     events: tuple[DomainEvent, ...]
     opened: tuple[str, ...]
     closed: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 class Fold:
@@ -88,6 +93,7 @@ class Fold:
         self._merged: list[tuple[str, str, str]] = []
         self._events: list[DomainEvent] = []
         self._closed: list[str] = []
+        self._failures: list[tuple[str, str]] = []
         self.unowned = 0
         """Calls that ended without an account that owns them."""
 
@@ -103,7 +109,10 @@ class Fold:
         match row:
             case CelRow():
                 self._settle_doubts(row.at)
-                self._take_cel(row)
+                try:
+                    self._take_cel(row)
+                except Exception as error:
+                    self._fail(row, error)
             case QueueRow():
                 self._take_queue_row(row)
             case Gap():
@@ -118,10 +127,15 @@ class Fold:
         self._records += [record for call in self._touched.values() if (record := self._record(call)) is not None]
         opened = [linked_id for call in self._touched.values() for linked_id in call.facts.linked_ids]
         changes = Changes(
-            tuple(self._records), tuple(self._merged), tuple(self._events), tuple(opened), tuple(self._closed)
+            tuple(self._records),
+            tuple(self._merged),
+            tuple(self._events),
+            tuple(opened),
+            tuple(self._closed),
+            tuple(self._failures),
         )
         self._touched = {}
-        self._records, self._merged, self._events, self._closed = [], [], [], []
+        self._records, self._merged, self._events, self._closed, self._failures = [], [], [], [], []
         return changes
 
     # ── rows ────────────────────────────────────────────────────────────────
@@ -208,6 +222,7 @@ class Fold:
         older.facts.absorb(younger.facts)
         older.merged_ids += [younger.id, *younger.merged_ids]
         older.origination = older.origination or younger.origination
+        older.life.absorb(younger.life)
         for linked_id in younger.facts.linked_ids:
             self._by_linked_id[linked_id] = older
         for unique_id, channel in younger.facts.channels.items():
@@ -216,7 +231,7 @@ class Fold:
         self._touched.pop(younger.id, None)
         self._doubtful.pop(younger.id, None)
         account = self._account(younger)
-        if account and younger.milestones.started:
+        if account and younger.life.started:
             self._merged.append((account, younger.id, older.id))
             self._events.append(merged_event(account, younger.id, older.id, at))
         return older
@@ -235,22 +250,39 @@ class Fold:
             return None
         directory = call.directory.accounts[account]
         case = Case(call.facts, call.directory, account, directory, call.origination, self._to_e164)
-        return interpret(
-            case, call_id=call.id, node=self.node, merged_ids=tuple(call.merged_ids), ended_at=ended_at, lost=lost
-        )
+        told = Told(call.id, self.node, tuple(call.merged_ids), ended_at, lost)
+        try:
+            return interpret(case, told)
+        except Exception as error:
+            self._failures.append((call.id, repr(error)))
+            call.facts.gap = True
+            return not_understood(case, told)
+
+    def _fail(self, row: CelRow, error: Exception) -> None:
+        """One call's trouble must not become every call's: note it, and go on."""
+        call = self._by_linked_id.get(row.linked_id)
+        self._failures.append((call.id if call else row.linked_id, repr(error)))
+        if call:
+            call.facts.gap = True
+            self._touch(call)
 
     def _tell(self, call: OpenCall, row: CelRow) -> None:
-        if call.milestones.may_change_at(row.event):
-            record = self._record(call)
-            if record:
-                self._events += call.milestones.reached(record, row.at)
+        if row.event not in TELLING_ROWS:
+            return
+        record = self._record(call)
+        if record is None:
+            return
+        self._events += call.life.reached(record, row.at, len(call.facts.transfers))
+        if row.event == "USER_DEFINED" and row.user_type not in KNOWN_USER_EVENTS and record.account:
+            text = row.extra.get("extra", "")
+            self._events.append(custom_event(record.account, call.id, row.at, row.user_type, text))
 
     def _close(self, call: OpenCall, *, at: Instant | None = None, lost: bool = False) -> None:
         ended_at = at if at is not None else _ended_at(call.facts)
         record = self._record(call, ended_at, lost=lost)
         if record:
             self._records.append(record)
-            self._events += call.milestones.over(record)
+            self._events += call.life.over(record, len(call.facts.transfers))
         else:
             self.unowned += 1
         self._closed += call.facts.linked_ids

@@ -1,6 +1,6 @@
 """From facts to the record: the rules, each asked once, put together."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.calls.attempts import Rung, attempts, rung
 from gateway.calls.case import Case, destination_of, dialled_number, is_click_to_call
@@ -25,16 +25,23 @@ from gateway.calls.visits import VisitSpan, spans, visit
 from gateway.calls.voicemail import voicemail
 
 
-def interpret(
-    case: Case,
-    *,
-    call_id: str,
-    node: str,
-    merged_ids: tuple[str, ...] = (),
-    ended_at: Instant | None = None,
-    lost: bool = False,
-) -> CallRecord:
-    """The record as it stands. `ended_at` is set once the call is over; `lost`: its end was never seen."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the fold knows of a call beside its facts.
+
+    `ended_at` is set once the call is over; `lost`: its end was never seen.
+    """
+
+    call_id: str
+    node: str
+    merged_ids: tuple[str, ...] = ()
+    ended_at: Instant | None = None
+    lost: bool = False
+
+
+def interpret(case: Case, told: Told) -> CallRecord:
+    """The record as it stands."""
+    call_id, ended_at, lost = told.call_id, told.ended_at, told.lost
     facts = case.facts
     until = ended_at if ended_at is not None else facts.last_row_at
     everyone = rung(case)
@@ -47,9 +54,9 @@ def interpret(
     return CallRecord(
         account=case.account,
         id=call_id,
-        node=node,
+        node=told.node,
         linked_ids=tuple(facts.linked_ids),
-        merged_ids=merged_ids,
+        merged_ids=told.merged_ids,
         state=_state(case, everyone, answer, over=ended_at is not None),
         direction=direction,
         outcome=end.outcome if end else None,
@@ -71,6 +78,40 @@ def interpret(
         segments=segments(case, ended_at),
         voicemail=voicemail(case),
         complete=facts.complete and not lost,
+        settled=ended_at is not None,
+    )
+
+
+def not_understood(case: Case, told: Told) -> CallRecord:
+    """What is beyond doubt of a call that the rules could not make sense of: when it was, and who began it."""
+    first, ended_at = case.facts.first, told.ended_at
+    return CallRecord(
+        account=case.account,
+        id=told.call_id,
+        node=told.node,
+        linked_ids=tuple(case.facts.linked_ids),
+        merged_ids=told.merged_ids,
+        state="ringing" if ended_at is None else "ended",
+        direction="internal" if case.user_of(first) else "inbound",
+        outcome=None if ended_at is None else "failed",
+        caller=Caller(case.public(first.caller_number), first.caller_name or None, None),
+        callee=Callee(case.public(dialled_number(first))),
+        answered_by=None,
+        started_at=case.facts.started_at,
+        answered_at=None,
+        ended_at=ended_at,
+        duration_ms=None if ended_at is None else _milliseconds(case.facts.started_at, ended_at),
+        ring_ms=0,
+        talk_ms=0,
+        hung_up_by=None,
+        hangup_cause=None,
+        end_reason=None if ended_at is None else "not_understood",
+        origin=None,
+        attempts=(),
+        visits=(),
+        segments=(),
+        voicemail=None,
+        complete=False,
         settled=ended_at is not None,
     )
 

@@ -1,49 +1,121 @@
-"""The domain events of a call's life, each told once: started, answered, ended, or merged."""
+"""The domain events of a call's life, each told once; `call.ended` or `call.merged` is the last.
 
-from dataclasses import dataclass
+An event is told at the row that first made it true of the record. Whatever had to come before
+the end and was not seen to happen is told at the end, so that no life has holes.
+"""
 
-from gateway.calls.document import as_text, call_document
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gateway.calls.document import as_text, call_document, user_call_document, visit_document
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import Instant
+from gateway.calls.views import user_calls
 
-MILESTONE_ROWS = frozenset(("CHAN_START", "APP_START", "ANSWER", "BRIDGE_ENTER"))
-"""The CEL events after which a call may have started or been answered."""
+TELLING_ROWS = frozenset(
+    (
+        "CHAN_START",
+        "APP_START",
+        "APP_END",
+        "ANSWER",
+        "BRIDGE_ENTER",
+        "BLINDTRANSFER",
+        "ATTENDEDTRANSFER",
+        "USER_DEFINED",
+    )
+)
+"""The CEL events after which something may have to be told."""
+
+
+class Happening(NamedTuple):
+    """Something that is true of a record. `key` is the same however often the record is made."""
+
+    key: tuple[str, str]
+    at: Instant | None
+    document: dict[str, Any]
 
 
 @dataclass(slots=True)
-class Milestones:
-    """Which events of one call were told."""
+class Life:
+    """What was told of one call."""
 
-    started: bool = False
-    answered: bool = False
+    told: set[tuple[str, str]] = field(default_factory=set)
 
-    def may_change_at(self, cel_event: str) -> bool:
-        """Whether a row of this kind can bring a milestone that was not told yet."""
-        if not self.started:
-            return cel_event in MILESTONE_ROWS
-        return not self.answered and cel_event == "BRIDGE_ENTER"
+    @property
+    def started(self) -> bool:
+        return ("call.started", "") in self.told
 
-    def reached(self, record: CallRecord, at: Instant) -> list[DomainEvent]:
-        """The events that are true of `record` and were not told. `at` is the time of the row that made them so."""
-        events: list[DomainEvent] = []
-        if not self.started:
-            self.started = True
-            events.append(_event("call.started", record, record.started_at))
-        if record.answered_at is not None and not self.answered:
-            self.answered = True
-            events.append(_event("call.answered", record, at))
-        return events
+    def reached(self, record: CallRecord, at: Instant, transfers: int = 0) -> list[DomainEvent]:
+        """What is true and was not told, at the row of instant `at`. `transfers`: how many Asterisk told of so far."""
+        return self._tell(record, _happened(record, transfers), at)
 
-    def over(self, record: CallRecord) -> list[DomainEvent]:
-        """The last event of a call that is over, after those that it must not overtake."""
+    def over(self, record: CallRecord, transfers: int = 0) -> list[DomainEvent]:
+        """The rest, and the end."""
         ended_at = record.ended_at if record.ended_at is not None else record.started_at
-        return [*self.reached(record, record.answered_at or ended_at), _event("call.ended", record, ended_at)]
+        events = self._tell(record, _happened(record, transfers), ended_at)
+        events += self._tell(record, _at_the_end(record), ended_at)
+        return [*events, _event("call.ended", record, ended_at, call_document(record))]
+
+    def absorb(self, younger: "Life") -> None:
+        """A call that joined this one has told of its people and visits already."""
+        self.told |= {key for key in younger.told if not key[0].startswith("call.")}
+
+    def _tell(self, record: CallRecord, happened: Iterator[Happening], at: Instant) -> list[DomainEvent]:
+        events = []
+        for key, since, document in happened:
+            if key not in self.told:
+                self.told.add(key)
+                events.append(_event(key[0], record, at if since is None else since, document))
+        return events
 
 
 def merged_event(account: str, call_id: str, into: str, at: Instant) -> DomainEvent:
     return DomainEvent(account, call_id, "call.merged", at, as_text({"id": call_id, "into": into}))
 
 
-def _event(kind: str, record: CallRecord, at: Instant) -> DomainEvent:
+def custom_event(account: str, call_id: str, at: Instant, kind: str, text: str) -> DomainEvent:
+    """What a dialplan said for whoever listens: CELGenUserEvent(kind,text)."""
+    document = {"id": call_id, "type": kind, "text": text}
+    return DomainEvent(account, call_id, "dialplan.custom", at, as_text(document))
+
+
+def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
+    call = call_document(record)
+    yield Happening(("call.started", ""), record.started_at, call)
+    rung = [
+        attempt for attempt in record.attempts if attempt.via != "click_to_call" and attempt.result != "unreachable"
+    ]
+    if rung:
+        yield Happening(("call.ringing", ""), rung[0].started_at, call)
+    for visit in record.visits:
+        yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, visit_document(record, visit))
+    rows = user_calls(record)
+    for row in rows:
+        if any(attempt.user == row.user for attempt in rung):
+            yield Happening(("user.ringing", row.user.id), None, user_call_document(row))
+    if record.answered_at is not None:
+        yield Happening(("call.answered", ""), record.answered_at, call)
+        for row in rows:
+            if row.answered_at is not None:
+                yield Happening(("user.answered", row.user.id), row.answered_at, user_call_document(row))
+    for visit in record.visits:
+        if visit.answered_at is not None:
+            yield Happening((f"{visit.kind}.answered", visit.id), visit.answered_at, visit_document(record, visit))
+        if visit.ended_at is not None:
+            yield Happening((f"{visit.kind}.left", visit.id), visit.ended_at, visit_document(record, visit))
+    for number in range(transfers):
+        yield Happening(("call.transferred", str(number)), None, call)
+
+
+def _at_the_end(record: CallRecord) -> Iterator[Happening]:
+    for row in user_calls(record):
+        kind = "user.missed" if row.result == "missed" else "user.ended"
+        yield Happening((kind, row.user.id), row.ended_at, user_call_document(row))
+    if record.voicemail and record.voicemail.message_left:
+        yield Happening(("voicemail.received", ""), None, call_document(record))
+
+
+def _event(kind: str, record: CallRecord, at: Instant, document: dict[str, Any]) -> DomainEvent:
     assert record.account is not None
-    return DomainEvent(record.account, record.id, kind, at, as_text(call_document(record)))
+    return DomainEvent(record.account, record.id, kind, at, as_text(document))

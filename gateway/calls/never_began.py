@@ -1,6 +1,6 @@
 """The record of a call that was asked for but for which Asterisk never made a channel."""
 
-from gateway.calls.life import Milestones
+from gateway.calls.life import Life
 from gateway.calls.origination import Origination
 from gateway.calls.record import Callee, Caller, CallRecord, Direction, DomainEvent, Origin
 from gateway.calls.rows import Instant
@@ -38,4 +38,4 @@ def never_began(origination: Origination, at: Instant, reason: str) -> tuple[Cal
         complete=True,
         settled=True,
     )
-    return record, tuple(Milestones().over(record))
+    return record, tuple(Life().over(record))

@@ -113,6 +113,8 @@ class Ingest:
             for row in batch.rows:
                 fold.take(row)
             changes = fold.drain()
+            for call_id, error in changes.failures:
+                log.error("ingest.call_not_understood", node=self._node, call=call_id, error=error)
             seq = await raw_rows.last_seq(connection, self._node)
             await raw_rows.append(connection, self._node, seq + 1, batch.rows)
             await raw_rows.set_last_seq(

@@ -106,7 +106,17 @@ def test_a_refused_trunk_is_failed_outbound_with_the_number_dialled() -> None:
 def test_events_do_not_depend_on_batching() -> None:
     everything = rows(ANSWERED)
     whole, events = fold(everything)
-    assert [event.type for event in events] == ["call.started", "call.answered", "call.ended"]
+    assert [event.type for event in events] == [
+        "call.started",
+        "call.ringing",
+        "user.ringing",
+        "call.answered",
+        "user.answered",
+        "user.answered",
+        "user.ended",
+        "user.ended",
+        "call.ended",
+    ]
     for size in range(1, len(everything) + 1):
         assert fold(everything, size) == (whole, events)
 
