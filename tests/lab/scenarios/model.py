@@ -5,13 +5,15 @@ did: `Phone.seen` has each thing with its time. It never asks the gateway what i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from gateway.asterisk.ami import AmiSession
 from tests.lab.asterisk import AsteriskInstance
 from tests.lab.gateway import Gateway
-from tests.lab.phones import Phone
+from tests.lab.phones import Phone, Seen, device
 
 MOBILE = "+61411000999"
 OUTSIDE = "+61255501234"
@@ -100,8 +102,47 @@ def marks(lab: Lab) -> dict[str, int]:
     return {phone.name: len(phone.seen) for phone in lab.everyone()}
 
 
-async def conversation(phone: Phone, since: int, *parties: str, how: str = "dial") -> Talked:
-    """What this phone says of its (finished) talk: from when it was connected until its call was over."""
-    talking = await phone.wait_for("talking", since=since)
-    over = await phone.wait_for("over", since=since)
+async def conversation(phone: Phone, since: int, *parties: str, how: str = "dial", call: str = "") -> Talked:
+    """What this phone says of its (finished) talk: from when it was connected until its call was over.
+
+    `call`: of which of its calls, by Call-ID; else of the first.
+    """
+    talking = await seen_of(phone, "talking", since, call)
+    over = await seen_of(phone, "over", since, call or talking.call)
     return Talked(parties, how, talking.at, over.at)
+
+
+async def seen_of(phone: Phone, what: str, since: int, call: str = "") -> Seen:
+    """The first thing of this kind after `since`, of the call if one is named."""
+    return await phone.wait_until(
+        lambda: next((s for s in phone.seen[since:] if s.what == what and call in ("", s.call)), None), what
+    )
+
+
+def fall_silent(phone: Phone) -> None:
+    """From now on the phone says nothing at all, as one that was switched off; until `resume()`."""
+    phone.pause()
+    phone.seen.append(Seen(time.time(), SILENT, "", 0, ""))
+
+
+SILENT = "silent"
+
+
+@asynccontextmanager
+async def guest(lab: Lab, name: str) -> AsyncIterator[Phone]:
+    """A phone that only this scenario has."""
+    async with device(lab.pbx, name) as phone:
+        lab.guests.append(phone)
+        yield phone
+
+
+@asynccontextmanager
+async def user_has_set(lab: Lab, user: str, feature: str, to: str = "") -> AsyncIterator[None]:
+    """A user's feature, as extensions-users.conf has them: away, busy, noanswer, follow, dnd, refuses, voicemail …"""
+    for family, value in (("user", feature), ("to", to or "-")):
+        said = await lab.pbx.command(f"database put {family} {user} {value}")
+        assert "successfully" in said, said
+    try:
+        yield
+    finally:
+        await lab.pbx.command(f"database del user {user}")
