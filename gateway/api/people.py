@@ -10,6 +10,7 @@ from gateway.api.context import ApiContext, context_of
 from gateway.api.lists import directory_of
 from gateway.asterisk import devices
 from gateway.asterisk.errors import AmiError
+from gateway.store.directories import is_on
 
 PRESENCE = (
     ("ringing", {"RINGING", "RINGINUSE"}),
@@ -19,10 +20,10 @@ PRESENCE = (
 
 
 async def list_users(request: Request, caller: Caller) -> Response:
-    """`GET /v1/users`. Device states and presence are null where Asterisk cannot be asked."""
+    """`GET /v1/users`. Device states and presence are null where the account's Asterisk cannot be asked."""
     context = context_of(request)
     directory = await directory_of(context, caller.account)
-    states = await _states(context)
+    states = await _states(context) if is_on(directory, context.node) else None
     return _data(
         [
             {

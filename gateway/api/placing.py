@@ -30,6 +30,7 @@ from gateway.asterisk.originate import OriginateRequest
 from gateway.calls.directory import Directory, User
 from gateway.calls.identity import uuid7
 from gateway.store import audit, originations
+from gateway.store.directories import is_on
 from gateway.store.originations import NewOrigination, PlacedCall
 
 log = structlog.get_logger()
@@ -68,6 +69,9 @@ async def place_call(request: Request, caller: Caller) -> Response:
     key = _idempotency_key(request)
     asked = await read_body(request, PlaceCall)
     directory = await directory_of(context, caller.account)
+    if not is_on(directory, context.node):
+        # Under the names of this account's devices, others may ring here.
+        raise Problem(409, "other_node", f"The account is not on node {context.node}: ask its gateway.")
     user, caller_id = _checked(directory, asked)
     digest = hashlib.sha256(asked.model_dump_json().encode()).digest()
     now = datetime.now(UTC)

@@ -4,6 +4,7 @@ A `Channel` gathers the rows of one unique id: where it started, which applicati
 which bridges it stayed in, how it ended. Nothing here knows users, queues or outcomes.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,6 +12,12 @@ from gateway.calls.rows import CelRow, Instant
 
 HOLDING = "holding_bridge"
 """The technology of the bridge in which the parked wait: being in it is not talking."""
+
+
+QUOTED_PAIR = re.compile(r'\\(["\\])')
+
+OF_A_CALLER = (0, 16, 127)
+"""The causes with which a calling phone's own BYE or CANCEL is told."""
 
 
 @dataclass(slots=True)
@@ -108,7 +115,10 @@ class Channel:
 
     @property
     def hung_up_itself(self) -> bool:
-        return self.hangup is not None and self.hangup.source == self.name
+        """Whether the phone ended it. Busy() and Congestion() name the caller's channel too, with causes of theirs."""
+        if self.hangup is None or self.hangup.source != self.name:
+            return False
+        return self.dialled or self.hangup.cause in OF_A_CALLER
 
     def first_bridged_at(self) -> Instant | None:
         """When it first came into a bridge that is not for waiting."""
@@ -238,6 +248,11 @@ class Channel:
         self._leave_all(self.ended_at)
 
 
+def _unescaped(name: str) -> str:
+    r"""Asterisk hands a display name on as SIP had it, with its quoted pairs: `\"` and `\\` (RFC 3261, 25.1)."""
+    return QUOTED_PAIR.sub(r"\1", name)
+
+
 def channel_from(row: CelRow) -> Channel:
     """The channel as its first row shows it; caller and exten are true only on CHAN_START."""
     return Channel(
@@ -249,6 +264,6 @@ def channel_from(row: CelRow) -> Channel:
         exten=row.exten,
         context=row.context,
         caller_number=row.caller_number,
-        caller_name=row.caller_name,
+        caller_name=_unescaped(row.caller_name),
         account_code=row.account_code,
     )

@@ -25,6 +25,9 @@ PRECEDENCE: tuple[tuple[str, Outcome], ...] = (
     ("unreachable", "failed"),
 )
 
+REFUSED: dict[int, Outcome] = {17: "busy", 21: "declined"}
+"""What a dialplan says that refuses a caller without ringing anybody: by its cause."""
+
 VISIT_OUTCOME: dict[str, Outcome] = {"abandoned": "abandoned", "timed_out": "timed_out"}
 
 
@@ -46,7 +49,7 @@ def ending(case: Case, everyone: list[Rung], visits: tuple[Visit, ...], answer: 
     last = _rung_last(everyone)
     phase = _phase(case)
     outcome, reason = _unanswered(case, last, visits)
-    return Ending(outcome, _who_gave_up(case, outcome), _cause(case, last, outcome), phase + reason)
+    return Ending(outcome, _who_gave_up(case, last, outcome), _cause(case, last, outcome), phase + reason)
 
 
 def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tuple[Outcome, str]:
@@ -68,7 +71,8 @@ def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tupl
         return "cancelled", "cancelled"
     if not last and case.facts.first.answered_at is not None:
         return "no_answer", "no_answer"
-    return "failed", "failed"
+    refused = REFUSED.get(_told(case.facts.first) or 0, "failed")
+    return (refused, refused) if not last else ("failed", "failed")
 
 
 def _of_the_caller(case: Case) -> list[Channel]:
@@ -144,10 +148,10 @@ def _left_at(channel: Channel) -> Instant:
     return channel.ended_at if channel.ended_at is not None else channel.first_seen
 
 
-def _who_gave_up(case: Case, outcome: Outcome) -> HungUpBy:
+def _who_gave_up(case: Case, last: list[Rung], outcome: Outcome) -> HungUpBy:
     if _caller_hung_up(case):
         return "caller"
-    return "callee" if outcome in ("busy", "declined") else "system"
+    return "callee" if last and outcome in ("busy", "declined") else "system"
 
 
 def _cause_of_talk(case: Case, answer: Talk) -> int | None:

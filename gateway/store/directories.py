@@ -140,13 +140,33 @@ async def latest(connection: Connection | Pool) -> int:
     return int(await connection.fetchval("select count(*) from directory_versions"))
 
 
+def is_on(directory: Directory, node: str) -> bool:
+    """Whether the account's endpoints are on this node; a directory that names no nodes is on all."""
+    return not directory.nodes or node in directory.nodes
+
+
 async def history(connection: Connection | Pool, node: str) -> list[tuple[Instant, Directory]]:
-    """All versions of the directories whose calls this node carries, oldest first."""
+    """All versions of the directories whose calls this node carries, oldest first.
+
+    An account that left the node has nothing on it from then on: its names there may be another's now.
+    """
     records = await connection.fetch(
         "select applied_at, document::text as document from directory_versions order by applied_at, account_id, version"
     )
     versions = [(from_datetime(r["applied_at"]), Directory.from_document(json.loads(r["document"]))) for r in records]
-    return [(at, directory) for at, directory in versions if not directory.nodes or node in directory.nodes]
+    been_here: set[str] = set()
+    here: list[tuple[Instant, Directory]] = []
+    for at, directory in versions:
+        if is_on(directory, node):
+            been_here.add(directory.account)
+            here.append((at, directory))
+        elif directory.account in been_here:
+            here.append((at, _with_nothing(directory)))
+    return here
+
+
+def _with_nothing(directory: Directory) -> Directory:
+    return replace(directory, numbers=(), contexts=(), trunks=(), users=(), queues=(), ring_groups=())
 
 
 async def users_ever(connection: Connection | Pool, account: str) -> list[KnownUser]:
@@ -209,7 +229,7 @@ def _claims(directory: Directory) -> Iterable[tuple[str, str, str]]:
     values |= {("endpoint", trunk.endpoint) for trunk in directory.trunks if not trunk.shared}
     values |= {("number", number) for number in directory.numbers}
     values |= {("context", context) for context in directory.contexts}
-    for node in directory.nodes or (ANY_NODE,):
+    for node in dict.fromkeys(directory.nodes or (ANY_NODE,)):
         for kind, value in sorted(values):
             yield node, kind, value
 

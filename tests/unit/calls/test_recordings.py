@@ -12,14 +12,7 @@ from tests.lab.scenarios import PLAYED_ON
 from tests.lab.scenarios.model import SILENT
 from tests.lab.scenarios.verdict import TOLERANCE, differences
 
-PENDING: frozenset[str] = frozenset(
-    {
-        "demo/do_not_disturb",
-        "demo/do_not_disturb_declines",
-        "demo/name_with_quotes",
-        "demo/outbound_congested",
-    }
-)
+PENDING: frozenset[str] = frozenset()
 """Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
 
 
