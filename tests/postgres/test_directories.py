@@ -5,7 +5,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from gateway.calls.directory import Directory, Trunk, User
+from gateway.calls.directory import Directory, DirectoryHistory, Trunk, User
 from gateway.store import directories
 from gateway.store.connection import Pool
 from gateway.store.errors import ClaimedElsewhere
@@ -117,6 +117,25 @@ async def test_a_directory_for_every_node_meets_those_of_one(pool: Pool, acme: D
 async def test_on_another_node_the_same_name_is_another_endpoint(pool: Pool, acme: Directory) -> None:
     elsewhere = replace(ACME, account="other", nodes=("pbx2",))
     assert (await applied(pool, elsewhere)).directory.nodes == ("pbx2",)
+
+
+async def test_who_left_a_node_has_nothing_on_it_any_more(pool: Pool, acme: Directory) -> None:
+    """Else the devices that another account has there now would still be theirs."""
+    await applied(pool, replace(acme, nodes=("pbx2",)))
+    await applied(pool, replace(acme, account="other", users=(User("", "101", "Olga", None, ("PJSIP/101-desk",)),)))
+    history = DirectoryHistory(await directories.history(pool, "pbx1"))
+    now = history.at(1 << 60)
+    found = now.endpoint("PJSIP/101-desk")
+    assert found is not None
+    assert found.account == "other"
+    assert now.account_of_number("+61290000001") == "other"
+    assert now.endpoint("PJSIP/102") is None
+    assert history.at(0).endpoint("PJSIP/102") is not None
+
+
+async def test_a_node_named_twice_is_one_node(pool: Pool, acme: Directory) -> None:
+    await applied(pool, replace(acme, nodes=("pbx1", "pbx1")))
+    assert len(await pool.fetch("select from claims where value = 'PJSIP/102'")) == 1
 
 
 async def test_what_was_given_up_may_be_claimed(pool: Pool, acme: Directory) -> None:

@@ -158,6 +158,19 @@ async def test_a_user_without_a_reachable_device_is_told(
     assert (asterisk.told("Originate"), await state_of(pool)) == ([], [])
 
 
+async def test_devices_of_the_same_name_on_another_node_are_another_accounts(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory
+) -> None:
+    async with pool.acquire() as connection:
+        await directories.apply(connection, replace(acme, nodes=("pbx2",)))
+    response = await client.post("/v1/calls", json=GOOD)
+    assert (response.status_code, response.json()["code"]) == (409, "other_node")
+    assert asterisk.actions == []
+    assert await state_of(pool) == []
+    [alice, *_] = (await client.get("/v1/users")).json()["data"]
+    assert (alice["presence"], alice["devices"][0]["state"]) == (None, None)
+
+
 async def test_the_same_key_places_one_call(
     client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
 ) -> None:
