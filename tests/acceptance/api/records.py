@@ -48,6 +48,7 @@ def inbound(
         ),
         visits=(),
         segments=(),
+        voicemail=None,
         complete=True,
         settled=True,
     )
