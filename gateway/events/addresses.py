@@ -14,6 +14,17 @@ import httpx
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NOT_PUBLIC = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "::/96",  # IPv4-compatible
+        "::ffff:0:0:0/96",  # IPv4-translated
+        "64:ff9b:1::/48",  # NAT64 of one's own
+        "fec0::/10",  # site-local
+    )
+)
+"""Forms of inner addresses that `ipaddress` takes for public ones."""
+
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -27,6 +38,8 @@ def may_go(address: Address, allowed: Iterable[Network]) -> bool:
         address = _embedded_ipv4(address) or address
     if any(address.version == network.version and address in network for network in allowed):
         return True
+    if any(address in network for network in NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast
 
 

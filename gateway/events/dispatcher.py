@@ -71,7 +71,8 @@ class Dispatcher:
     async def _round(self, client: httpx.AsyncClient) -> None:
         """Begin what is due and fits, then wait for a commit, a finished delivery, the next retry, or the poll."""
         self._wake.clear()
-        await webhooks.enqueue(self._pool)
+        if await webhooks.enqueue(self._pool):
+            self._wake.set()
         free = AT_ONCE - len(self._sending)
         for delivery in await webhooks.claim(self._pool, free) if free else ():
             task = asyncio.create_task(self._deliver(client, delivery))
@@ -118,6 +119,10 @@ class Dispatcher:
             return None, f"no answer in {TIMEOUT_SECONDS:.0f} s"
         except (httpx.HTTPError, httpx.InvalidURL, SecretKeyError, ValueError) as failure:
             return None, str(failure) or type(failure).__name__
+        except Exception as failure:
+            # Not recorded, it would come due again for ever, and hold up its call.
+            log.error("webhook.failed_unexpectedly", webhook=delivery.webhook_id, exc_info=failure)
+            return None, type(failure).__name__
 
     async def _record(self, delivery: webhooks.Delivery, status: int | None, error: str, latency_ms: int) -> None:
         if status is not None and 200 <= status < 300:

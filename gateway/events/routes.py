@@ -52,6 +52,8 @@ def _endpoint_url(text: str) -> str:
         raise PydanticCustomError("invalid_url", "This is no URL.") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise PydanticCustomError("invalid_url", "The URL must begin with https:// or http:// and name a host.")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise PydanticCustomError("invalid_url", "There is no such port.")
     if url.userinfo or url.fragment:
         raise PydanticCustomError("invalid_url", "The URL may hold neither credentials nor a fragment.")
     return text

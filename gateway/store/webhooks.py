@@ -16,25 +16,30 @@ from gateway.store.connection import Connection, Pool
 CLAIM_SECONDS = 60
 """A claimed delivery comes due again if its dispatcher died with it."""
 
+ENQUEUE_AT_ONCE = 5_000
+"""Events per endpoint and statement: one that was off for long must not hold up all the others."""
+
 ENQUEUE = """
 with endpoint as (
-    select account_id, id, enqueued_sequence, event_types
-    from webhooks
-    where enabled and enqueued_sequence < (select last_sequence from accounts where accounts.id = webhooks.account_id)
-    for update skip locked
+    select w.account_id, w.id, w.enqueued_sequence, w.event_types, a.last_sequence,
+           least(w.enqueued_sequence + $1, a.last_sequence) as up_to
+    from webhooks w
+    join accounts a on a.id = w.account_id
+    where w.enabled and w.enqueued_sequence < a.last_sequence
+    for update of w skip locked
 ), made as (
     insert into webhook_deliveries (account_id, webhook_id, sequence, call_id)
     select e.account_id, w.id, e.sequence, e.call_id
     from endpoint w
-    join events e on e.account_id = w.account_id and e.sequence > w.enqueued_sequence
+    join events e on e.account_id = w.account_id and e.sequence > w.enqueued_sequence and e.sequence <= w.up_to
     where w.event_types = '{}' or e.type = any(w.event_types)
     on conflict do nothing
 )
 update webhooks w
-set enqueued_sequence = greatest(
-    w.enqueued_sequence, (select max(e.sequence) from events e where e.account_id = w.account_id))
+set enqueued_sequence = greatest(w.enqueued_sequence, endpoint.up_to)
 from endpoint
 where w.account_id = endpoint.account_id and w.id = endpoint.id
+returning endpoint.up_to < endpoint.last_sequence as more
 """
 
 CLAIM = """
@@ -213,9 +218,9 @@ async def delete(connection: Connection, account: str, webhook_id: str) -> bool:
     return bool(status == "DELETE 1")
 
 
-async def enqueue(pool: Pool) -> None:
-    """Make the deliveries of all events that came since the last time."""
-    await pool.execute(ENQUEUE)
+async def enqueue(pool: Pool) -> bool:
+    """Make the deliveries of the events that came since the last time; whether there are more to be made."""
+    return any(record["more"] for record in await pool.fetch(ENQUEUE, ENQUEUE_AT_ONCE))
 
 
 async def claim(pool: Pool, limit: int) -> list[Delivery]:

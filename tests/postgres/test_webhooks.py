@@ -241,6 +241,34 @@ async def test_the_dispatcher_goes_on_when_its_connections_are_cut(pool: Pool, b
     assert [r.body["sequence"] for r in receiver.received] == [1, 2]
 
 
+async def test_what_cannot_even_be_tried_is_a_failed_try(pool: Pool, box: SecretBox) -> None:
+    """Else it would be claimed again for ever. No such port is accepted any more: it stands for any surprise."""
+    receiver = Receiver(new_secret())
+    async with dispatching_to(pool, box, receiver):
+        await pool.execute("update webhooks set url = 'http://127.0.0.1:99999/'")
+        await tell(pool, (CALL_A, "call.started"))
+        async with asyncio.timeout(10):
+            while not (found := await webhooks.list_deliveries(pool, "acme", "wh1", 1)) or not found[0].last_error:
+                await asyncio.sleep(0.02)
+    assert found[0].state == "pending"
+
+
+async def test_what_an_endpoint_missed_while_it_was_off_is_made_up_for_in_portions(
+    pool: Pool, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "ENQUEUE_AT_ONCE", 3)
+    monkeypatch.setattr(dispatching, "POLL_SECONDS", 60.0)
+    receiver = Receiver(new_secret())
+    async with pool.acquire() as connection:
+        await webhooks.create(connection, "acme", "off", receiver.url, box.seal(receiver.secret), ("call.ended",))
+    await tell(pool, *[(CALL_A, "call.ringing")] * 7, (CALL_A, "call.ended"))
+    assert [await webhooks.enqueue(pool) for _ in range(4)] == [True, True, False, False]
+    assert await pool.fetchval("select count(*) from webhook_deliveries") == 1
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, *[(CALL_B, "call.ringing")] * 10)
+        await settled(pool, count=10)
+
+
 async def test_no_secret_is_readable_in_the_database(pool: Pool, box: SecretBox) -> None:
     secret = new_secret()
     async with pool.acquire() as connection:

@@ -110,6 +110,7 @@ async def test_an_endpoint_is_changed_and_deleted(client: httpx.AsyncClient, poo
         {"url": "https:///path"},
         {"url": "https://user:pw@crm.example/"},
         {"url": "https://crm.example/#part"},
+        {"url": "https://crm.example:99999/"},
         {"url": "https://crm.example/\r\nx: y"},
         {"url": "https://crm.example/\0"},
         {"url": "https://crm.example/", "event_types": ["call.no"]},

@@ -23,6 +23,10 @@ from gateway.events.addresses import may_go
         "::ffff:127.0.0.1",
         "64:ff9b::7f00:1",
         "2002:a00:1::",
+        "::7f00:1",
+        "::ffff:0:7f00:1",
+        "64:ff9b:1::a00:1",
+        "fec0::1",
     ],
 )
 def test_what_is_not_public_is_refused(address: str) -> None:
