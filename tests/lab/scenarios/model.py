@@ -65,7 +65,7 @@ class Expected:
     """What the record of one call must say. `hung_up_by` and `end_reason` None: not asserted.
 
     `visits`: (name of the queue or group, status), in order. `placed`: click to call.
-    `account`: whose call it is; None: nobody's.
+    `account`: whose call it is; None: nobody's. `positions`: at which the caller joined each queue.
     `answered_by`: the device or outside number of the first person who answered; "" for nobody.
     """
 
@@ -84,6 +84,7 @@ class Expected:
     complete: bool = True
     placed: bool = False
     account: str | None = "acme"
+    positions: tuple[int, ...] | None = None
     more: dict[str, object] = field(default_factory=dict)
     """Further members of the call's document that must be equal, by name."""
 

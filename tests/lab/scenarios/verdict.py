@@ -16,6 +16,7 @@ def expected_from(document: Mapping[str, Any]) -> Expected:
     fields["attempts"] = tuple(Rang(**one) for one in document["attempts"])
     fields["talks"] = tuple(Talked(**{**one, "parties": tuple(one["parties"])}) for one in document["talks"])
     fields["visits"] = tuple((name, status) for name, status in document["visits"])
+    fields["positions"] = None if document.get("positions") is None else tuple(document["positions"])
     return Expected(**fields)
 
 
@@ -48,6 +49,9 @@ def differences(expected: Expected, call: Mapping[str, Any]) -> list[str]:
     if expected.answered_by is not None:
         by = call["answered_by"]
         same("answered_by", (by["device"] or by["number"]) if by else "", expected.answered_by)
+    if expected.positions is not None:
+        told_positions = tuple(visit["position_at_entry"] for visit in call["queue_visits"])
+        same("positions", told_positions, expected.positions)
     for name, value in expected.more.items():
         same(name, call[name], value)
     return wrong + _other_talks(expected.talks, call["segments"])

@@ -12,7 +12,14 @@ from tests.lab.scenarios import PLAYED_ON
 from tests.lab.scenarios.model import SILENT
 from tests.lab.scenarios.verdict import TOLERANCE, differences
 
-PENDING: frozenset[str] = frozenset()
+PENDING: frozenset[str] = frozenset(
+    {
+        "demo/hunt_first_busy",
+        "demo/hunt_second_answers",
+        "demo/queue_left_by_key",
+        "demo/rounds_second_answered",
+    }
+)
 """Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
 
 
