@@ -70,6 +70,10 @@ class CallFacts:
         return all(channel.end_seen for channel in self.channels.values())
 
     @property
+    def all_channels_hung_up(self) -> bool:
+        return all(channel.ended_at is not None for channel in self.channels.values())
+
+    @property
     def all_ids_ended(self) -> bool:
         return self.ended_linked_ids.issuperset(self.linked_ids)
 

@@ -5,8 +5,8 @@ of an unknown linked id opens a call. When a row shows that two calls share a ch
 unique id under another linked id, or a PICKUP, ATTENDEDTRANSFER or PARK_END that names a channel
 of the other - the younger joins the older. A call is over when all its channels have ended and
 all its linked ids have; LINKEDID_END alone can come early, when a channel moved on unseen, so a
-call that has only one of the two is given `DOUBT` of the source's own time to show more, and is
-then closed as incomplete. No clock is read: time is what the rows say.
+call that has only one of the two is given some of the source's own time to show more, and is then
+closed as incomplete. No clock is read: time is what the rows say.
 
 `Fold.take` is called row by row; `drain` gives what changed since the last drain. Events are
 decided row by row, so that they do not depend on how rows were batched.
@@ -28,7 +28,13 @@ from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
 
 DOUBT = 30_000_000
-"""Microseconds that a call whose end is not wholly shown is kept open."""
+"""Microseconds that a call whose channels all hung up is kept open, if its end is not wholly shown."""
+
+LONG_DOUBT = 24 * 3_600_000_000
+"""The same, where a channel may still talk though its linked id was said to be over."""
+
+LATE = 10_000
+"""Linked ids of calls that are over, which are remembered: a late row of one opens no new call."""
 
 PENDING_QUEUE_ROWS = 10_000
 """Queue facts of channels that no CEL row has shown yet; the oldest are dropped beyond."""
@@ -85,7 +91,11 @@ class Fold:
         self._by_linked_id: dict[str, OpenCall] = {}
         self._by_unique_id: dict[str, OpenCall] = {}
         self._by_name: dict[str, OpenCall] = {}
-        self._doubtful: OrderedDict[str, tuple[Instant, OpenCall]] = OrderedDict()
+        self._doubtful: dict[int, OrderedDict[str, tuple[Instant, OpenCall]]] = {
+            DOUBT: OrderedDict(),
+            LONG_DOUBT: OrderedDict(),
+        }
+        self._over: OrderedDict[str, None] = OrderedDict()
         self._queue_rows: OrderedDict[str, list[QueueRow]] = OrderedDict()
         self._originations: dict[str, Origination] = {}
         self._touched: dict[str, OpenCall] = {}
@@ -151,12 +161,13 @@ class Fold:
         call = self._by_linked_id[row.linked_id]
         self._tell(call, row)
         self._touch(call)
+        self._believe(call)
         if call.facts.all_channels_ended and call.facts.all_ids_ended:
             self._close(call)
-        elif call.facts.all_channels_ended or call.facts.all_ids_ended:
-            self._doubtful[call.id] = (row.at, call)
-        else:
-            self._doubtful.pop(call.id, None)
+        elif call.facts.all_channels_hung_up:
+            self._doubtful[DOUBT][call.id] = (row.at, call)
+        elif call.facts.all_ids_ended:
+            self._doubtful[LONG_DOUBT][call.id] = (row.at, call)
 
     def _call_of(self, row: CelRow) -> OpenCall | None:
         """The row's call, found, joined or opened; None for rows that belong to none."""
@@ -176,6 +187,8 @@ class Fold:
             self._by_linked_id[row.linked_id] = by_unique_id
             return by_unique_id
         if row.event in NO_CALL_EVENTS or row.channel.startswith("CBAnn/") or row.event == "LINKEDID_END":
+            return None
+        if row.linked_id in self._over:
             return None
         return self._open_call(row)
 
@@ -229,7 +242,7 @@ class Fold:
             self._by_unique_id[unique_id] = older
             self._by_name[channel.name] = older
         self._touched.pop(younger.id, None)
-        self._doubtful.pop(younger.id, None)
+        self._believe(younger)
         account = self._account(younger)
         if account and younger.life.started:
             self._merged.append((account, younger.id, older.id))
@@ -287,21 +300,29 @@ class Fold:
             self.unowned += 1
         self._closed += call.facts.linked_ids
         self._touched.pop(call.id, None)
-        self._doubtful.pop(call.id, None)
+        self._believe(call)
         for linked_id in call.facts.linked_ids:
             self._by_linked_id.pop(linked_id, None)
+            self._over[linked_id] = None
+        while len(self._over) > LATE:
+            self._over.popitem(last=False)
         for unique_id, channel in call.facts.channels.items():
             self._by_unique_id.pop(unique_id, None)
             if self._by_name.get(channel.name) is call:
                 self._by_name.pop(channel.name)
 
     def _settle_doubts(self, now: Instant) -> None:
-        while self._doubtful:
-            since, call = next(iter(self._doubtful.values()))
-            if now - since < DOUBT:
-                return
-            call.facts.gap = True
-            self._close(call)
+        for patience, doubtful in self._doubtful.items():
+            while doubtful:
+                since, call = next(iter(doubtful.values()))
+                if now - since < patience:
+                    break
+                call.facts.gap = True
+                self._close(call)
+
+    def _believe(self, call: OpenCall) -> None:
+        for doubtful in self._doubtful.values():
+            doubtful.pop(call.id, None)
 
     def _close_the_dead(self, alive: ChannelsAlive) -> None:
         for call in self._open():
@@ -309,7 +330,7 @@ class Fold:
             if lives or call.facts.last_row_at >= alive.since:
                 continue
             call.facts.gap = True
-            self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_ended)
+            self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_hung_up)
 
     def _open(self) -> list[OpenCall]:
         return list({call.id: call for call in self._by_linked_id.values()}.values())
