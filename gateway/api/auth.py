@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.api.addresses import client_address
 from gateway.api.context import ApiContext, context_of
-from gateway.api.problems import Problem
+from gateway.api.problems import Problem, invalid, unknown_parameter
 from gateway.store import audit, keys, networks
 
 KEY_PARAMETERS = frozenset({"token", "key", "api_key", "apikey", "access_token", "authorization"})
@@ -35,13 +35,15 @@ Handler = Callable[[Request, Caller], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def needs(scope: str, handler: Handler) -> Endpoint:
-    """The route of `handler`, for callers whose key has `scope`."""
+def needs(scope: str, handler: Handler, *, parameters: bool = False) -> Endpoint:
+    """The route of `handler`, for callers whose key has `scope`. `parameters`: it reads those of the query itself."""
 
     async def endpoint(request: Request) -> Response:
         caller = await authenticate(request)
         if scope not in caller.scopes:
             raise Problem(403, "scope_missing", f"The key lacks the scope {scope}.", extra={"scope": scope})
+        if request.query_params and not parameters:
+            raise invalid(unknown_parameter(name) for name in request.query_params)
         return await handler(request, caller)
 
     return endpoint

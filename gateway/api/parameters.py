@@ -1,7 +1,7 @@
 """The parameters of the lists: read all at once, so that all faults are told at once."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Callable, Collection, Iterable
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
 from gateway.api import moments
-from gateway.api.problems import Fault, faults_of, invalid
+from gateway.api.problems import Fault, faults_of, invalid, unknown_parameter
 from gateway.api.who import Unresolved, group_name_of, user_id_of
 from gateway.calls.directory import Directory
 from gateway.calls.record import AttemptResult, Direction, Outcome
@@ -21,6 +21,8 @@ from gateway.store.listings import Filter, Sort, StateFilter
 MOST_OFFSET = 10_000_000
 MOST_TERMS = 100
 REPEATABLE = frozenset({"user", "queue", "ring_group"})
+
+Model = TypeVar("Model", bound=BaseModel)
 
 UserCallType: TypeAlias = Annotated[
     str,
@@ -109,7 +111,7 @@ def read(
 ) -> tuple[ListParameters, Filter]:
     """The parameters, and what they mean for this account. Raises: Problem 422 with all faults."""
     faults: list[Fault] = []
-    parameters = _validated(model, query, faults)
+    parameters = validated(model, query, REPEATABLE, faults)
     if parameters is None:
         raise invalid(faults)
     zone = ZoneInfo(directory.time_zone)
@@ -153,13 +155,14 @@ def read(
     return parameters, wanted
 
 
-def _validated(model: type[ListParameters], query: QueryParams, faults: list[Fault]) -> ListParameters | None:
+def validated(model: type[Model], query: QueryParams, repeatable: Collection[str], faults: list[Fault]) -> Model | None:
+    """The parameters of a query; None where `faults` grew. Those that are `repeatable` arrive as lists."""
     sent: dict[str, Any] = {}
     for name in query:
         values = query.getlist(name)
-        if len(values) > 1 and name not in REPEATABLE:
+        if len(values) > 1 and name not in repeatable:
             faults.append(Fault(name, "repeated", "This parameter may be given once."))
-        sent[name] = values if name in REPEATABLE else values[-1]
+        sent[name] = values if name in repeatable else values[-1]
     try:
         parameters = model.model_validate(sent)
     except ValidationError as error:
@@ -170,7 +173,7 @@ def _validated(model: type[ListParameters], query: QueryParams, faults: list[Fau
 
 def _told(fault: Fault) -> Fault:
     if fault.code == "extra_forbidden":
-        return Fault(fault.where, "unknown_parameter", "There is no such parameter here.")
+        return unknown_parameter(fault.where)
     return Fault(fault.where.partition("/")[0], fault.code, fault.detail)
 
 

@@ -15,7 +15,7 @@ import structlog
 from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -90,6 +90,10 @@ def invalid(faults: Iterable[Fault]) -> Problem:
     return Problem(422, "invalid_request", "The request cannot be read as it is.", faults=faults)
 
 
+def unknown_parameter(name: str) -> Fault:
+    return Fault(name, "unknown_parameter", "There is no such parameter here.")
+
+
 def not_found() -> Problem:
     return Problem(404, "not_found", "There is no such resource.")
 
@@ -140,7 +144,11 @@ class ProblemMiddleware:
             await send(message)
 
         try:
+            if "\0" in scope["path"]:
+                raise not_found()  # No name of anything holds it, and Postgres takes it in no text.
             await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            log.info("api.client_left", request_id=request_id)
         except Exception as error:
             if started:
                 raise

@@ -3,26 +3,34 @@
 from starlette.routing import Route
 
 from gateway.api import calls, health, people
-from gateway.api.auth import needs
+from gateway.api.auth import Endpoint, needs
 from gateway.api.lists import rows_of
-from gateway.api.parameters import CallParameters, QueueCallParameters, RingGroupCallParameters, UserCallParameters
+from gateway.api.parameters import (
+    CallParameters,
+    ListParameters,
+    QueueCallParameters,
+    RingGroupCallParameters,
+    UserCallParameters,
+)
 from gateway.api.placing import place_call
+from gateway.store.listings import Kind
+
+
+def _list(kind: Kind, model: type[ListParameters]) -> Endpoint:
+    return needs("calls:read", rows_of(kind, model), parameters=True)
+
 
 ROUTES = [
     Route("/healthz", health.healthz, methods=["GET"]),
     Route("/readyz", health.readyz, methods=["GET"]),
     Route("/v1/status", needs("calls:read", health.status), methods=["GET"]),
-    Route("/v1/calls", needs("calls:read", rows_of("calls", CallParameters)), methods=["GET"]),
+    Route("/v1/calls", _list("calls", CallParameters), methods=["GET"]),
     Route("/v1/calls", needs("calls:write", place_call), methods=["POST"]),
     Route("/v1/calls/{id}", needs("calls:read", calls.get_call), methods=["GET"]),
     Route("/v1/calls/{id}/hangup", needs("calls:write", calls.hang_up), methods=["POST"]),
-    Route("/v1/user-calls", needs("calls:read", rows_of("user_calls", UserCallParameters)), methods=["GET"]),
-    Route("/v1/queue-calls", needs("calls:read", rows_of("queue_calls", QueueCallParameters)), methods=["GET"]),
-    Route(
-        "/v1/ring-group-calls",
-        needs("calls:read", rows_of("ring_group_calls", RingGroupCallParameters)),
-        methods=["GET"],
-    ),
+    Route("/v1/user-calls", _list("user_calls", UserCallParameters), methods=["GET"]),
+    Route("/v1/queue-calls", _list("queue_calls", QueueCallParameters), methods=["GET"]),
+    Route("/v1/ring-group-calls", _list("ring_group_calls", RingGroupCallParameters), methods=["GET"]),
     Route("/v1/users", needs("directory:read", people.list_users), methods=["GET"]),
     Route("/v1/queues", needs("directory:read", people.list_queues), methods=["GET"]),
     Route("/v1/ring-groups", needs("directory:read", people.list_ring_groups), methods=["GET"]),

@@ -5,7 +5,7 @@ import secrets
 from typing import Annotated, TypeAlias
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.auth import Caller, needs
 from gateway.api.bodies import read_body
 from gateway.api.context import context_of
-from gateway.api.problems import Fault, faults_of, invalid, not_found
+from gateway.api.parameters import validated
+from gateway.api.problems import Fault, invalid, not_found
 from gateway.calls.instant import from_datetime, to_text
 from gateway.events.envelope import event_text
 from gateway.events.event_types import EVENT_TYPES
@@ -34,7 +35,7 @@ def webhook_routes(box: SecretBox) -> list[BaseRoute]:
     scope = "webhooks:write"
     one = "/v1/webhooks/{id}"
     return [
-        Route("/v1/events", needs("events:read", list_events), methods=["GET"]),
+        Route("/v1/events", needs("events:read", list_events, parameters=True), methods=["GET"]),
         Route("/v1/webhooks", needs(scope, list_webhooks), methods=["GET"]),
         Route("/v1/webhooks", needs(scope, create), methods=["POST"]),
         Route(one, needs(scope, get_webhook), methods=["GET"]),
@@ -104,7 +105,10 @@ class EventParameters(BaseModel):
 
 async def list_events(request: Request, caller: Caller) -> Response:
     """`GET /v1/events?after=<sequence>&limit=&type=`: in order of sequence; `type` may be repeated."""
-    asked = _event_parameters(request)
+    faults: list[Fault] = []
+    asked = validated(EventParameters, request.query_params, ("type",), faults)
+    if asked is None:
+        raise invalid(faults)
     pool = context_of(request).pool
     events = await event_log.after(pool, caller.account, asked.after, asked.limit + 1, asked.type)
     shown = events[: asked.limit]
@@ -118,7 +122,6 @@ async def list_events(request: Request, caller: Caller) -> Response:
 
 async def list_webhooks(request: Request, caller: Caller) -> Response:
     """`GET /v1/webhooks`."""
-    _no_parameters(request)
     found = await webhooks.list_webhooks(context_of(request).pool, caller.account)
     return JSONResponse({"data": [_document(one) for one in found]})
 
@@ -179,7 +182,6 @@ async def delete_webhook(request: Request, caller: Caller) -> Response:
 
 async def list_deliveries(request: Request, caller: Caller) -> Response:
     """`GET /v1/webhooks/{id}/deliveries`: the youngest, youngest first."""
-    _no_parameters(request)
     endpoint = await _find(request, caller)
     found = await webhooks.list_deliveries(context_of(request).pool, caller.account, endpoint.id, DELIVERIES_SHOWN)
     return JSONResponse({"data": [_delivery_document(one) for one in found]})
@@ -217,27 +219,3 @@ def _delivery_document(delivery: webhooks.DeliveryState) -> dict[str, object]:
         "latency_ms": delivery.last_latency_ms,
         "delivered_at": None if delivery.delivered_at is None else to_text(from_datetime(delivery.delivered_at)),
     }
-
-
-def _no_parameters(request: Request) -> None:
-    if request.query_params:
-        raise invalid(
-            Fault(name, "unknown_parameter", "There is no such parameter here.") for name in request.query_params
-        )
-
-
-def _event_parameters(request: Request) -> EventParameters:
-    sent = {
-        name: request.query_params.getlist(name) if name == "type" else request.query_params[name]
-        for name in request.query_params
-    }
-    try:
-        return EventParameters.model_validate(sent)
-    except ValidationError as error:
-        raise invalid(_parameter_fault(fault) for fault in faults_of(error, "")) from None
-
-
-def _parameter_fault(fault: Fault) -> Fault:
-    if fault.code == "extra_forbidden":
-        return Fault(fault.where, "unknown_parameter", "There is no such parameter here.")
-    return Fault(fault.where.partition("/")[0], fault.code, fault.detail)
