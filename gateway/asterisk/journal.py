@@ -58,7 +58,7 @@ class JournalSource:
         self._news = asyncio.Event()
         self._alive: ChannelsAlive | None = None
         self._alive_due = 0.0
-        self._alive_given_before: Mapping[str, Position] | None = None
+        self._alive_given = False
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
         """See `source.Source`."""
@@ -69,7 +69,9 @@ class JournalSource:
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
         }
-        self._give_alive(rows, positions, after, at_end)
+        self._alive_given = self._alive is not None and at_end and time.monotonic() >= self._alive_due
+        if self._alive is not None and self._alive_given:
+            rows.append(self._alive)
         skipped = cel.skipped + queue.skipped
         if skipped:
             log.warning("%d records of the journal could not be read; they are skipped", skipped)
@@ -91,33 +93,20 @@ class JournalSource:
         """See `source.Source`."""
         self._news.set()
 
-    def release(self, positions: Mapping[str, Position]) -> None:
-        """The files are Asterisk's and logrotate's."""
+    def release(self, positions: Mapping[str, Position]) -> None:  # noqa: ARG002
+        """The files are Asterisk's and logrotate's; the channels that the last batch told of are told."""
+        if self._alive_given:
+            self._alive, self._alive_given = None, False
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Gives it after the rows that were on their way when it was taken."""
         self._alive = alive
         self._alive_due = time.monotonic() + self._settle
-        self._alive_given_before = None
+        self._alive_given = False
 
     def _has_changed(self) -> bool:
-        alive_is_due = (
-            self._alive is not None and self._alive_given_before is None and time.monotonic() >= self._alive_due
-        )
+        alive_is_due = self._alive is not None and time.monotonic() >= self._alive_due
         return alive_is_due or self._cel.has_changed() or (self._queue is not None and self._queue.has_changed())
-
-    def _give_alive(
-        self, rows: list[Row], before: Mapping[str, Position], after: Mapping[str, Position], at_end: bool
-    ) -> None:
-        if self._alive is None:
-            return
-        if self._alive_given_before is not None and dict(before) == self._alive_given_before:
-            # The batch that held it was committed: this one begins where that one ended.
-            self._alive = self._alive_given_before = None
-            return
-        if at_end and time.monotonic() >= self._alive_due:
-            rows.append(self._alive)
-            self._alive_given_before = dict(after)
 
     def _read_cel(self, position: Position | None, limit: int) -> _Reading:
         reading = _Reading(position)
