@@ -25,6 +25,8 @@ def cel_row(line: bytes) -> CelRow | None:
     Raises:
         ValueError: not a record of the stock layout.
     """
+    if b"\0" in line:
+        raise ValueError("NUL, as a power cut leaves it")
     fields = _fields(line.decode("utf-8", "replace"))
     (
         event, time, name, number, _ani, _rdnis, dnid, exten, context, channel,

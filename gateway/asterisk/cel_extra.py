@@ -7,7 +7,7 @@ from gateway.calls.rows import NOTHING
 
 
 def decode_extra(text: str) -> Mapping[str, str]:
-    """Every value as text; {} for what is absent or no JSON object."""
+    """Every value as text; {} for what is absent or no JSON object. What is no text to Postgres becomes `?`."""
     if not text:
         return NOTHING
     try:
@@ -16,4 +16,12 @@ def decode_extra(text: str) -> Mapping[str, str]:
         return NOTHING
     if not isinstance(decoded, dict):
         return NOTHING
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in decoded.items()}
+    return {
+        _storable(name): _storable(value) if isinstance(value, str) else json.dumps(value)
+        for name, value in decoded.items()
+    }
+
+
+def _storable(text: str) -> str:
+    """Without the NUL and the halves of surrogate pairs that JSON can escape."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()

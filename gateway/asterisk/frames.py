@@ -62,10 +62,10 @@ def event_name(frame: bytes) -> bytes | None:
 
 
 def parse(frame: bytes) -> Frame:
-    """Decodes one frame. Lines that are no header (the greeting) are left out; bad UTF-8 is replaced."""
+    """Decodes one frame. Lines that are no header (the greeting) are left out; bad UTF-8 and NUL are replaced."""
     headers: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] | None = None
-    for line in frame.decode("utf-8", "replace").split("\r\n"):
+    for line in frame.replace(b"\0", b"?").decode("utf-8", "replace").split("\r\n"):
         name, colon, value = line.partition(":")
         if not colon:
             continue

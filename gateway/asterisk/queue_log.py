@@ -4,6 +4,7 @@ What the data mean is `app_queue.c`'s; only what tells of a caller's visit becom
 that a caller pressed to leave is not kept.
 """
 
+from gateway.asterisk.asterisk_time import read_time
 from gateway.calls.rows import QueueRow
 
 _POSITIONS: dict[str, tuple[int | None, int | None]] = {
@@ -31,7 +32,7 @@ def queue_row(line: bytes) -> QueueRow | None:
         ValueError: not a line of queue_log.
     """
     columns = line.decode("utf-8", "replace").split("|")
-    if len(columns) < 5 or not columns[0].isdecimal():
+    if len(columns) < 5 or not columns[0].isdecimal() or b"\0" in line:
         raise ValueError("not a line of queue_log")
     event = columns[4]
     if event not in _POSITIONS or columns[1] in ("", "NONE"):
@@ -39,7 +40,7 @@ def queue_row(line: bytes) -> QueueRow | None:
     position, original = _POSITIONS[event]
     return QueueRow(
         event,
-        int(columns[0]) * 1_000_000,
+        read_time(columns[0]),
         columns[1],
         columns[2],
         "" if columns[3] == "NONE" else columns[3],

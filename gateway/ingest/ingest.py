@@ -48,18 +48,30 @@ class Ingest:
         self.progress = Progress()
 
     async def run(self) -> None:
-        """Until cancelled. A failure of the database is retried for ever, from what was committed last."""
+        """Until cancelled. Any failure is retried for ever, from what was committed last.
+
+        One that is no failure of the database or of a file is ours, and may come again with the same
+        row: it must not take the API and the webhooks with it.
+        """
         failures = 0
         while True:
+            rows_before = self.progress.rows
             try:
                 async with self._pool.acquire() as connection:
                     await self._write(connection)
             except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
-                self.progress.running = False
-                self.progress.last_error = type(error).__name__
+                self._interrupted(error)
                 log.warning("ingest.interrupted", node=self._node, error=str(error))
-                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
-                failures += 1
+            except Exception as error:
+                self._interrupted(error)
+                log.error("ingest.failed", node=self._node, exc_info=error)
+            failures = 0 if self.progress.rows > rows_before else failures
+            await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+            failures += 1
+
+    def _interrupted(self, error: Exception) -> None:
+        self.progress.running = self.progress.caught_up = False
+        self.progress.last_error = type(error).__name__
 
     async def _write(self, connection: Connection) -> None:
         """The node's only writer holds the lock; the pool gives it back with the connection."""

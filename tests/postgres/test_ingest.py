@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory
 from gateway.calls.rows import ChannelsAlive, Row
@@ -102,4 +104,37 @@ async def test_a_call_that_asterisk_took_with_it_is_lost_once(pool: Pool, acme: 
     await read_all(pool, feed)
     record = json.loads(await pool.fetchval("select document from calls"))
     assert (record["outcome"], record["complete"], record["ended_at"]) == ("lost", False, "2026-11-24T03:01:05.002Z")
+    assert await pool.fetchval("select count(*) from events where type = 'call.ended'") == 1
+
+
+class Stumbling(Rows):
+    """A source that fails in a way nobody foresaw, a few times."""
+
+    failures = 3
+
+    async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+        if positions and self.failures:
+            self.failures -= 1
+            raise KeyError("not foreseen")
+        return await super().read(positions, limit)
+
+
+async def test_what_nobody_foresaw_is_shown_and_tried_again_and_ends_nothing(
+    pool: Pool, acme: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ingest.ingest.RETRY_SECONDS", (0.05,))
+    ingest = Ingest(pool, "pbx1", Stumbling(rows(ANSWERED), 3))
+    task = asyncio.create_task(ingest.run())
+    shown = set()
+    try:
+        async with asyncio.timeout(20):
+            while not ingest.progress.caught_up:
+                assert not task.done(), task
+                shown.add((ingest.progress.running, ingest.progress.last_error))
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert (False, "KeyError") in shown
+    assert await pool.fetchval("select count(*) from raw_rows") == len(rows(ANSWERED))
     assert await pool.fetchval("select count(*) from events where type = 'call.ended'") == 1

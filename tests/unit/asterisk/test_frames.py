@@ -26,6 +26,10 @@ def test_any_cutting_of_the_stream_gives_the_same_frames(cuts: list[int]) -> Non
     ]
 
 
+def test_nul_is_no_part_of_a_value() -> None:
+    assert parse(b"Event: CEL\r\nCallerIDname: a\0b").headers["CallerIDname"] == "a?b"
+
+
 def test_a_frame_without_end_is_bounded() -> None:
     splitter = FrameSplitter(max_frame_bytes=100)
     assert splitter.feed(b"x" * 100) == []

@@ -90,11 +90,24 @@ def test_an_extra_that_cannot_be_read_is_nothing(extra: str) -> None:
 
 @pytest.mark.parametrize(
     "bad", [b"", b"\xff", b'"HANGUP"', line()[:-30], line() + b',"x"', b'"' + line(), line(eventtime="yesterday"),
-            line(uniqueid=""), b"HANGUP,1,2"],
+            line(uniqueid=""), b"HANGUP,1,2", line(eventtime="999999999999.000000"), line(eventtime="0001-01-01"),
+            line(num="1\0002")],
 )  # fmt: skip
 def test_what_is_no_record_is_refused(bad: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
         cel_row(bad)
+
+
+@pytest.mark.parametrize("bad", [b"999999999999999|1.1|support|NONE|CONNECT|", b"1795489263|1.1|a\0b|NONE|CONNECT|"])
+def test_a_queue_line_that_postgres_could_not_take_is_refused(bad: bytes) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        queue_row(bad)
+
+
+def test_what_postgres_could_not_take_is_no_text_of_an_extra() -> None:
+    row = cel_row(line(extra=r'{"a\u0000":"b\u0000\ud800","é":"\ud83d\ude00"}'))
+    assert row is not None
+    assert row.extra == {"a?": "b??", "é": "😀"}
 
 
 @given(st.binary(max_size=400))
