@@ -13,7 +13,7 @@ from gateway.calls.forwarding import rung_by_forward
 from gateway.calls.record import Attempt, AttemptResult, Via
 from gateway.calls.rows import Instant
 from gateway.calls.transfers import SAME_MOMENT, rung_by_transfer
-from gateway.calls.visits import VisitSpan, span_of
+from gateway.calls.visits import VisitSpan, left_by_key, span_of
 
 BUSY, DECLINED, FORWARDED, ELSEWHERE, CANCELLED = 17, 21, 23, 26, 127
 GIVEN_UP = (0, 16, CANCELLED)
@@ -179,7 +179,12 @@ def _another_answered(case: Case, ringing: Ringing | None, at: Instant | None = 
 
 
 def _caller_gave_up(case: Case, at: Instant, ringing: Ringing | None) -> bool:
-    """Whether the caller, or who rang in their place, hung up at `at`, in whichever order the ends were written."""
+    """Whether the caller, or who rang in their place, hung up or left by key just then.
+
+    The ends may be written in any order.
+    """
+    if ringing and left_by_key(ringing) and abs((ringing.run.ended_at or 0) - at) <= SAME_MOMENT:
+        return True
     for_whom = {*case.caller_channels, *((ringing.channel.unique_id,) if ringing else ())}
     return any(
         channel.hung_up_itself and channel.ended_at is not None and abs(channel.ended_at - at) <= SAME_MOMENT

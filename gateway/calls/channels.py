@@ -17,7 +17,7 @@ HOLDING = "holding_bridge"
 QUOTED_PAIR = re.compile(r'\\(["\\])')
 
 OF_A_CALLER = (0, 16, 127)
-"""The causes with which a calling phone's own BYE or CANCEL is told."""
+"""The causes with which a calling phone's CANCEL is told."""
 
 
 @dataclass(slots=True)
@@ -35,6 +35,8 @@ class AppRun:
     started_at: Instant
     places: tuple[str, ...]
     ended_at: Instant | None = None
+    left_for: str = ""
+    """Where the dialplan stood when it ended: a caller who pressed a key in a queue is at the key."""
 
 
 @dataclass(slots=True)
@@ -115,10 +117,14 @@ class Channel:
 
     @property
     def hung_up_itself(self) -> bool:
-        """Whether the phone ended it. Busy() and Congestion() name the caller's channel too, with causes of theirs."""
+        """Whether the phone ended it.
+
+        Busy() and Congestion() name a caller's channel too, but while it was not answered, and with causes
+        of theirs; once it was, its cause may be stale.
+        """
         if self.hangup is None or self.hangup.source != self.name:
             return False
-        return self.dialled or self.hangup.cause in OF_A_CALLER
+        return self.dialled or self.answered_at is not None or self.hangup.cause in OF_A_CALLER
 
     def first_bridged_at(self) -> Instant | None:
         """When it first came into a bridge that is not for waiting."""
@@ -195,6 +201,8 @@ class Channel:
         running = self._running()
         if running is None or running.app != row.app:
             self.odd = True
+        else:
+            running.left_for = row.exten
         self._stop_run(row.at)
         self._places = []
 

@@ -49,8 +49,9 @@ class Ringing:
         return self.run.started_at <= at and (connected is None or at <= connected) and self._ran_at(at)
 
     def connected_at(self) -> Instant | None:
-        started = self.run.started_at
-        return next((stay.entered_at for stay in self.channel.stays if stay.entered_at >= started), None)
+        """When the channel came into a bridge while this ran."""
+        entered = (stay.entered_at for stay in self.channel.stays if stay.entered_at >= self.run.started_at)
+        return next((at for at in entered if self._ran_at(at)), None)
 
     def _ran_at(self, at: Instant) -> bool:
         return self.run.ended_at is None or at <= self.run.ended_at

@@ -153,8 +153,14 @@ def _direction(case: Case) -> Direction:
         return "inbound"
     if _is_extension(case, wanted):
         return "internal"
-    trunks = [r for r in case.runs for t in r.targets() if (e := case.endpoint(t.endpoint)) and e.role == "trunk"]
-    return "outbound" if trunks or case.to_e164(wanted, case.directory.country) else "internal"
+    outside = any(_is_outside(case, target.endpoint) for run in case.runs for target in run.targets())
+    return "outbound" if outside or case.to_e164(wanted, case.directory.country) else "internal"
+
+
+def _is_outside(case: Case, name: str) -> bool:
+    """Whether the endpoint is a trunk, or another account's: who is there is no colleague."""
+    endpoint = case.node.endpoint(name)
+    return endpoint is not None and (endpoint.role == "trunk" or endpoint.account != case.account)
 
 
 def _is_extension(case: Case, number: str) -> bool:

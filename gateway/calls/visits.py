@@ -193,11 +193,19 @@ def _queue_status(case: Case, span: VisitSpan) -> str:
     for event in _queue_rows(case, span):
         if event in QUEUE_LOG_STATUS:
             return QUEUE_LOG_STATUS[event]
+    if left_by_key(span.runs[0]):
+        return "left_by_key"
     channel, end = span.runs[0].channel, span.ended_at
     for told in case.facts.user_events:
         if told.unique_id == channel.unique_id and told.type == "QUEUESTATUS" and end is not None and told.at >= end:
             return QUEUESTATUS.get(told.text, "left")
     return "abandoned" if _caller_left(case, span) or _taken_away(case, span) else "left"
+
+
+def left_by_key(ringing: Ringing) -> bool:
+    """Whether a key took the caller out of the queue: Queue then stands at an extension of one digit."""
+    run = ringing.run
+    return ringing.is_queue and run.left_for != run.exten and run.left_for in set("0123456789*#")
 
 
 def _taken_away(case: Case, span: VisitSpan) -> bool:
