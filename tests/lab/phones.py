@@ -87,13 +87,17 @@ class Phone:
             self.resume()
             try:
                 if "/" in self.name:  # the endpoint stays, with its other phone: this one must not be rung any more
-                    await self._do("unregister", "unregistered")
+                    await self.sign_off()
                 await self._tell({"do": "quit"})
                 await asyncio.wait_for(self._process.wait(), 5)
             except (TimeoutError, AssertionError, ConnectionError):
                 self._process.kill()
                 await self._process.wait()
         await self._reader
+
+    async def sign_off(self) -> None:
+        """Be none of the endpoint's contacts any more."""
+        await self._do("unregister", "unregistered")
 
     async def behave(
         self,

@@ -7,10 +7,10 @@ are played on the demo PBX. What is also (or only) played on the foreign one is 
 from collections.abc import Mapping
 
 from tests.lab.asterisk import Pbx
-from tests.lab.scenarios import basic, click, groups, queues
+from tests.lab.scenarios import accounts, basic, click, devices, forwarding, groups, queues, voicemail
 from tests.lab.scenarios.model import Play
 
-FAMILIES = (basic, click, groups, queues)
+FAMILIES = (basic, devices, click, groups, queues, forwarding, voicemail, accounts)
 SCENARIOS: tuple[Play, ...] = tuple(play for family in FAMILIES for play in family.SCENARIOS)
 PLAYED_ON: Mapping[Pbx, tuple[Play, ...]] = {
     "demo": SCENARIOS,

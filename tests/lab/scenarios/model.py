@@ -135,6 +135,8 @@ async def guest(lab: Lab, name: str) -> AsyncIterator[Phone]:
     async with device(lab.pbx, name) as phone:
         lab.guests.append(phone)
         yield phone
+        if "/" not in name:  # else it signs off by itself
+            await phone.sign_off()
 
 
 @asynccontextmanager
