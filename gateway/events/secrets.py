@@ -1,8 +1,10 @@
 """Webhook secrets: made for Standard Webhooks 1.0, encrypted at rest with a key in a file of mode 600."""
 
 import base64
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -27,14 +29,9 @@ class SecretBox:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return cls(path.read_bytes().strip())
-            with os.fdopen(descriptor, "wb") as file:
-                key = Fernet.generate_key()
-                file.write(key)
-            return cls(key)
+            if not path.exists():
+                _make_key_file(path)
+            return cls(path.read_bytes().strip())
         except (OSError, ValueError) as error:
             raise SecretKeyError(f"{path}: {error}") from error
 
@@ -46,6 +43,20 @@ class SecretBox:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:
             raise SecretKeyError("a webhook secret was encrypted with another key") from error
+
+
+def _make_key_file(path: Path) -> None:
+    """It appears whole or not at all; if another process is faster, it is that one's."""
+    descriptor, made = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        os.unlink(made)
 
 
 def new_secret() -> str:
