@@ -65,3 +65,9 @@ def _rang_when_the_phones_did(calls: list[dict[str, Any]], phones: dict[str, lis
             continue
         started = datetime.fromisoformat(attempt["started_at"]).timestamp()
         assert any(abs(one["at"] - started) < TOLERANCE for one in seen if one["what"] == "invite"), attempt
+
+
+def _seen_by(attempt: dict[str, Any], phones: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What the device's phone saw; a number outside is the carrier's, or another account's phone."""
+    name = attempt["device"].removeprefix("PJSIP/") if attempt["device"] else attempt["number"]
+    return phones[name if name in phones else "carrier"]
