@@ -134,13 +134,13 @@ async def forward_chain(lab: Lab) -> Expected:
     await lab.bob.behave(answer_after=0.4)
     mark = len(lab.bob.seen)
     async with user_has_set(lab, "104", "away", "103"), user_has_set(lab, "103", "away", "102"):
-        await lab.carrier.call("+61290000104")
+        await lab.desk.call("104")
         await lab.bob.wait_for("talking", since=mark)
     await talk_a_little()
     await lab.bob.hang_up()
-    talk = await conversation(lab.bob, mark, MOBILE, "102")
+    talk = await conversation(lab.bob, mark, "101", "102")
     attempts = (forwarded("PJSIP/102", "answered"),)
-    return Expected("answered", "inbound", MOBILE, "+61290000104", attempts, "callee", talks=(talk,))
+    return Expected("answered", "internal", "101", "104", attempts, "callee", talks=(talk,))
 
 
 async def forward_chain_outside(lab: Lab) -> Expected:

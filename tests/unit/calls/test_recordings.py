@@ -12,14 +12,7 @@ from tests.lab.scenarios import PLAYED_ON
 from tests.lab.scenarios.model import SILENT
 from tests.lab.scenarios.verdict import TOLERANCE, differences
 
-PENDING: frozenset[str] = frozenset(
-    {
-        "demo/account_called_by_another",
-        "demo/account_calls_another",
-        "demo/forward_chain",
-        "demo/voicemail_of_busy_phone",
-    }
-)
+PENDING: frozenset[str] = frozenset()
 """Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
 
 
