@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,15 +8,11 @@ import pytest
 from gateway.asterisk.ami import AmiSession, Pace
 from tests.unit.asterisk.peer import ScriptedPeer
 
-QUICK = Pace(
-    connect_timeout=1.0,
-    login_timeout=0.3,
-    ping_interval=30.0,
-    ping_timeout=0.2,
-    first_retry=0.01,
-    longest_retry=0.04,
-    stable_after=1.0,
-)
+QUICK = Pace(ping_interval=30.0, first_retry=0.01, longest_retry=0.04, stable_after=1.0)
+"""Reconnects at once. What is answered has the time that it has in service: a machine under load stalls for long."""
+
+IMPATIENT = replace(QUICK, login_timeout=0.3, ping_timeout=0.2)
+"""For a peer that does not answer."""
 
 
 @pytest.fixture

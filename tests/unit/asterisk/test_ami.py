@@ -18,7 +18,7 @@ from gateway.asterisk.errors import (
     TooManyActions,
     UnsafeValue,
 )
-from tests.unit.asterisk.conftest import QUICK
+from tests.unit.asterisk.conftest import IMPATIENT, QUICK
 from tests.unit.asterisk.peer import Action, Connection, ScriptedPeer, accept_login, silence
 
 Opener = Callable[..., Any]
@@ -80,7 +80,7 @@ async def test_an_action_while_there_is_no_link_fails_at_once_and_is_never_sent(
     peer: ScriptedPeer, open_session: Opener
 ) -> None:
     peer.answers["Login"] = silence
-    session = await open_session(wait=False)
+    session = await open_session(wait=False, pace=IMPATIENT)
     await peer.until(lambda: peer.count("Login") > 0)
     with pytest.raises(NotConnected):
         await session.action("Originate", {"Channel": "Local/101@gw-ring/n"})
@@ -140,8 +140,8 @@ async def test_what_is_awaited_fails_when_the_session_is_closed(peer: ScriptedPe
 async def test_a_half_open_link_is_noticed_by_its_missing_pong(peer: ScriptedPeer, open_session: Opener) -> None:
     states: list[bool] = []
     peer.answers["Ping"] = silence
-    session = await open_session(pace=replace(QUICK, ping_interval=0.01), on_state=states.append)
-    await peer.until(lambda: len(peer.connections) == 2)
+    session = await open_session(pace=replace(IMPATIENT, ping_interval=0.01), on_state=states.append)
+    await peer.until(lambda: len(peer.connections) >= 2)
     assert states[:2] == [True, False]
     del session
 
@@ -161,7 +161,7 @@ async def test_a_refused_login_is_told_and_retried_with_growing_pauses(
 
     peer.answers["Login"] = refuse
     session = await open_session(wait=False)
-    await peer.until(lambda: peer.count("Login") == 3)
+    await peer.until(lambda: peer.count("Login") >= 3)
     assert not session.connected
     assert session.last_error == "login refused: Authentication failed"
     peer.answers["Login"] = accept_login
@@ -200,15 +200,15 @@ async def test_each_failure_in_a_row_waits_longer_and_a_stable_link_begins_anew(
 
 async def test_a_login_that_nobody_answers_times_out(peer: ScriptedPeer, open_session: Opener) -> None:
     peer.answers["Login"] = silence
-    session = await open_session(wait=False)
-    await peer.until(lambda: len(peer.connections) == 2)
+    session = await open_session(wait=False, pace=IMPATIENT)
+    await peer.until(lambda: len(peer.connections) >= 2)
     assert session.last_error == "the login was not answered"
 
 
 async def test_a_peer_that_accepts_and_closes_is_tried_again(peer: ScriptedPeer, open_session: Opener) -> None:
     peer.refuse = True
     session = await open_session(wait=False)
-    await peer.until(lambda: len(peer.connections) == 3)
+    await peer.until(lambda: len(peer.connections) >= 3)
     peer.refuse = False
     await session.wait_connected(5)
 
@@ -218,7 +218,7 @@ async def test_waiting_for_a_peer_that_is_not_there_says_why(unused_port: int) -
     await session.start()
     try:
         with pytest.raises(NotConnected, match="cannot connect"):
-            await session.wait_connected(0.2)
+            await session.wait_connected(1.0)
     finally:
         await session.close()
 
@@ -303,7 +303,7 @@ async def test_a_frame_without_end_cuts_the_link_instead_of_filling_memory(
     session = await open_session()
     for _ in range(40):
         peer.connection.writer.write(b"x" * (1 << 16))
-    await peer.until(lambda: len(peer.connections) == 2)
+    await peer.until(lambda: len(peer.connections) >= 2)
     await session.wait_connected(5)
 
 
@@ -407,7 +407,7 @@ async def test_close_signs_off_and_never_reconnects(peer: ScriptedPeer, open_ses
 async def test_close_while_waiting_to_reconnect_ends_at_once(peer: ScriptedPeer, open_session: Opener) -> None:
     peer.refuse = True
     session = await open_session(wait=False, pace=replace(QUICK, first_retry=60.0, longest_retry=60.0))
-    await peer.until(lambda: len(peer.connections) == 1)
+    await peer.until(lambda: len(peer.connections) >= 1)
     await asyncio.wait_for(session.close(), 2)
     assert len(peer.connections) == 1
 
@@ -437,7 +437,7 @@ async def test_the_secret_is_never_logged(
 
     peer.answers["Login"] = refuse
     session = await open_session(wait=False)
-    await peer.until(lambda: peer.count("Login") == 2)
+    await peer.until(lambda: peer.count("Login") >= 2)
     assert "s3cr" not in caplog.text
     assert "s3cr" not in repr(session.address)
 
