@@ -30,7 +30,7 @@ from tests.lab.asterisk import PBXES, PROJECT, AsteriskInstance, Pbx
 from tests.lab.gateway import Gateway
 from tests.lab.phones import Phone, carrier, device
 from tests.lab.scenarios import PLACED_BY_GATEWAY, PLAYED_ON
-from tests.lab.scenarios.model import DEVICES, Expected, Lab, Play, marks
+from tests.lab.scenarios.model import DEVICES, Expected, Lab, Play, marks, silence
 
 RECORDINGS = PROJECT / "tests/recordings"
 SETTLING_SECONDS = 40.0
@@ -57,7 +57,7 @@ class Recorder:
         expected = played if isinstance(played, list) else [played]
         for phone in self._lab.everyone():
             await until(lambda phone=phone: _idle(phone, since.get(phone.name, 0)), f"the end of {phone.name}'s calls")
-        await self.silence()
+        await silence(self._pbx)
         # Both tell every event: when the counts agree, both have told all.
         await until(
             lambda: _since(self._pbx.cel_journal, journal_mark).count(b"\n") == self._cel_events(),
@@ -76,12 +76,6 @@ class Recorder:
         )
         return expected
 
-    async def silence(self) -> None:
-        """Wait until Asterisk has no channel left."""
-        async with asyncio.timeout(SETTLING_SECONDS):
-            while "\n0 active channels" not in f"\n{await self._pbx.command('core show channels count')}":
-                await asyncio.sleep(0.05)
-
     async def start_anew(self) -> None:
         """After a scenario that failed half-way: nobody talks into the next one."""
         for phone in self._lab.everyone():
@@ -89,7 +83,7 @@ class Recorder:
                 phone.resume()
                 await phone.hang_up()
         await self._pbx.command("channel request hangup all")
-        await self.silence()
+        await silence(self._pbx)
 
     def _cel_events(self) -> int:
         return sum(event["Event"] == "CEL" for event in self._heard)

@@ -127,6 +127,14 @@ def fall_silent(phone: Phone) -> None:
 
 
 SILENT = "silent"
+SILENCE_SECONDS = 40.0
+
+
+async def silence(pbx: AsteriskInstance) -> None:
+    """Wait until Asterisk has no channel left."""
+    async with asyncio.timeout(SILENCE_SECONDS):
+        while "\n0 active channels" not in f"\n{await pbx.command('core show channels count')}":
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
