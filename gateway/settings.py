@@ -41,6 +41,14 @@ def _listen(value: object) -> object:
     raise ValueError("is not host:port")
 
 
+def _parts(value: object) -> SplitResult:
+    """The URL's parts; what is none may be a secret, and is not told."""
+    try:
+        return urlsplit(str(value))
+    except ValueError:
+        return urlsplit("")
+
+
 def _port_is_one(parts: SplitResult) -> bool:
     try:
         return parts.port != 0
@@ -51,7 +59,7 @@ def _port_is_one(parts: SplitResult) -> bool:
 def _ami_url(value: object) -> object:
     if value in (None, ""):
         return None
-    parts = urlsplit(str(value))
+    parts = _parts(value)
     if (
         parts.scheme != "ami"
         or not parts.hostname
@@ -66,7 +74,7 @@ def _ami_url(value: object) -> object:
 def _database_url(value: object) -> object:
     if value in (None, ""):
         return None
-    parts = urlsplit(str(value))
+    parts = _parts(value)
     if parts.scheme not in ("postgresql", "postgres") or not _port_is_one(parts):
         raise ValueError("is not postgresql://…")
     return str(value)
@@ -142,11 +150,23 @@ def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) 
     values = _from_file(path, known, required=file is not None or named is not None)
     values |= {_field(name): environment[name] for name in known if environment.get(name)}
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
         raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+    _refuse_halves(settings)
+    return settings
+
+
+def _refuse_halves(settings: Settings) -> None:
+    """What means nothing without another. Proxies without a header would make every client a proxy's address."""
+    if settings.trusted_proxies and not settings.forwarded_header:
+        raise SettingsError("GATEWAY_TRUSTED_PROXIES: GATEWAY_FORWARDED_HEADER must say which header is theirs")
+    if settings.forwarded_header and not settings.trusted_proxies:
+        raise SettingsError("GATEWAY_FORWARDED_HEADER: GATEWAY_TRUSTED_PROXIES must say whose header is believed")
+    if settings.queue_log and not settings.cel_journal:
+        raise SettingsError("GATEWAY_QUEUE_LOG: is read beside GATEWAY_CEL_JOURNAL only")
 
 
 def _from_file(path: Path, known: set[str], *, required: bool) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def test_the_defaults(file: Path) -> None:
 def test_the_file_is_read_and_the_environment_wins(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(
         'GATEWAY_LISTEN = "127.0.0.1:9000"\nGATEWAY_NODE = "pbx2"\nGATEWAY_TRUSTED_PROXIES = ["10.0.0.0/8"]\n'
+        'GATEWAY_FORWARDED_HEADER = "Forwarded"\n'
     )
     settings = load(with_environment(monkeypatch, GATEWAY_LISTEN="[::1]:9001"))
     assert settings.listen_address == ("::1", 9001)
@@ -48,6 +49,7 @@ def test_lists_are_words_between_commas(file: Path, monkeypatch: pytest.MonkeyPa
         with_environment(
             monkeypatch,
             GATEWAY_TRUSTED_PROXIES="10.0.0.0/8, 2001:db8::/32",
+            GATEWAY_FORWARDED_HEADER="X-Forwarded-For",
             GATEWAY_CORS_ORIGINS="https://a.example,https://b.example",
         )
     )
@@ -62,8 +64,14 @@ def test_lists_are_words_between_commas(file: Path, monkeypatch: pytest.MonkeyPa
         ("GATEWAY_LISTEN", "127.0.0.1:99999"),
         ("GATEWAY_AMI_URL", "http://gateway:hush@pbx"),
         ("GATEWAY_AMI_URL", "ami://pbx:5038"),
+        ("GATEWAY_AMI_URL", "ami://gateway:hush\uff0f@pbx"),
+        ("GATEWAY_AMI_URL", "ami://gateway:hush@[pbx"),
+        ("GATEWAY_DATABASE_URL", "postgresql://gateway:hush\u2100@db/x"),
         ("GATEWAY_DATABASE_URL", "mysql://gateway:hush@db/x"),
         ("GATEWAY_TRUSTED_PROXIES", "the proxy"),
+        ("GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("GATEWAY_FORWARDED_HEADER", "Forwarded"),
+        ("GATEWAY_QUEUE_LOG", "/var/log/asterisk/queue_log"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it_and_tells_no_secret(
