@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from gateway import serve as service
-from gateway.cli import console, keys, networks
+from gateway.cli import console, keys, networks, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
 app.add_typer(console.app, name="console")
+app.command()(replay.replay)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
