@@ -82,11 +82,21 @@ def dial_targets(data: str) -> list[Target]:
 
 
 def ringings(facts: CallFacts) -> list[Ringing]:
-    """Every run of Dial and Queue in the call, by the time it was first seen."""
+    """Every run of Dial and Queue in the call, by the time it was first seen.
+
+    An attended transfer to somebody who still rings swaps two channels: each then shows the other's Dial as its
+    own, which is no new one.
+    """
     found = [
         Ringing(channel, run) for channel in facts.channels.values() for run in channel.runs if run.app in DIALLING_APPS
     ]
-    return sorted(found, key=lambda ringing: ringing.run.started_at)
+    told = {(one.run.data, one.channel.unique_id) for one in found if not one.run.hidden}
+    swapped = [
+        one
+        for one in found
+        if one.run.hidden and any(d == one.run.data and c != one.channel.unique_id for d, c in told)
+    ]
+    return sorted((one for one in found if one not in swapped), key=lambda ringing: ringing.run.started_at)
 
 
 def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | None:

@@ -44,7 +44,7 @@ def ending(case: Case, everyone: list[Rung], visits: tuple[Visit, ...], answer: 
     if lost:
         return Ending("lost", None, None, "lost")
     if answer is not None:
-        by = _who_hung_up(case)
+        by = _who_hung_up(case, _rung_last(everyone))
         return Ending("answered", by, _cause_of_talk(case, answer), "hangup" if by != "system" else "system")
     last = _rung_last(everyone)
     phase = _phase(case)
@@ -121,17 +121,25 @@ def _caller_hung_up(case: Case) -> bool:
     return any(case.facts.channels[unique_id].hung_up_itself for unique_id in case.caller_channels)
 
 
-def _who_hung_up(case: Case) -> HungUpBy:
+def _who_hung_up(case: Case, last: list[Rung]) -> HungUpBy:
     """By those who were there to the end: hangupsource does not cross Local halves, so each is asked for itself."""
     there = _there_at_the_end(case)
     for channel in there:
         if channel.hung_up_itself:
             return "caller" if channel.unique_id in case.caller_channels else "callee"
+    if _refused_after_a_transfer(case, last):
+        return "callee"
     names = {channel.name: channel.unique_id for channel in there}
     for channel in there:
         if channel.hangup and channel.hangup.source in names:
             return "caller" if names[channel.hangup.source] in case.caller_channels else "callee"
     return "system"
+
+
+def _refused_after_a_transfer(case: Case, last: list[Rung]) -> bool:
+    talked = max((talk.ended_at or talk.started_at for talk in case.talks), default=0)
+    results = {result_of(case, one) for one in last if one.started_at >= talked - SAME_MOMENT}
+    return bool(results) and results <= {"busy", "declined"}
 
 
 def _there_at_the_end(case: Case) -> list[Channel]:

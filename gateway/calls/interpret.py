@@ -21,7 +21,7 @@ from gateway.calls.record import (
 from gateway.calls.rows import Instant
 from gateway.calls.segments import segments
 from gateway.calls.talk import Talk, connected_ms, in_room
-from gateway.calls.visits import VisitSpan, spans, visit
+from gateway.calls.visits import VisitSpan, spans, told_whole, visit
 from gateway.calls.voicemail import voicemail
 
 
@@ -77,7 +77,7 @@ def interpret(case: Case, told: Told) -> CallRecord:
         visits=tuple(_closed(v, ended_at) for v in visits),
         segments=segments(case, ended_at),
         voicemail=voicemail(case),
-        complete=facts.complete and not lost,
+        complete=facts.complete and not lost and all(told_whole(span) for span in visit_spans),
         settled=ended_at is not None,
     )
 

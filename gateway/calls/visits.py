@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gateway.calls.case import Case
 from gateway.calls.dialling import Ringing
 from gateway.calls.record import Attempt, GroupRef, UserRef, Visit, VisitKind
-from gateway.calls.rows import Instant
+from gateway.calls.rows import Instant, QueueRow
 from gateway.calls.talk import Talk, connected_ms
 from gateway.calls.transfers import SAME_MOMENT
 
@@ -25,6 +25,8 @@ QUEUE_LOG_STATUS = {
 }
 """queue_log's events (Asterisk: queue_log(5)) as a visit's status. ABANDON is not among them: AMI
 tells it of a caller who waited in vain, too."""
+
+ENTERING = ("ENTERQUEUE", "JOINEMPTY")
 
 LEAVING = ("ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "LEAVE")
 """The events that tell the position of a caller who left unanswered; only AMI tells that of one who was answered."""
@@ -42,12 +44,16 @@ QUEUESTATUS = {
 
 @dataclass(slots=True)
 class VisitSpan:
-    """One visit before its outcome is known: the runs that belong to it."""
+    """One visit before its outcome is known: the runs that belong to it.
+
+    `queue_rows`: what `queue_log` or AMI told of a visit to a queue; empty where neither is there.
+    """
 
     key: str
     kind: VisitKind
     group: GroupRef
     runs: list[Ringing] = field(default_factory=list)
+    queue_rows: list[QueueRow] = field(default_factory=list)
 
     @property
     def started_at(self) -> Instant:
@@ -61,11 +67,13 @@ class VisitSpan:
 def spans(case: Case) -> list[VisitSpan]:
     """The visits of the call, in order; keys are q1, q2 … and g1, g2 …"""
     found: list[VisitSpan] = []
+    told = _told_by_queues(case)
     for ringing in case.runs:
         if ringing.is_queue:
             queue = case.node.queue(case.account, ringing.queue_name)
             group = queue.ref if queue else GroupRef(None, ringing.queue_name)
-            found.append(VisitSpan(_key(found, "queue"), "queue", group, [ringing]))
+            rows = told.get((ringing.channel.unique_id, ringing.queue_name))
+            found.append(VisitSpan(_key(found, "queue"), "queue", group, [ringing], rows.pop(0) if rows else []))
             continue
         last = found[-1] if found else None
         ring_group = _ring_group(case, ringing)
@@ -98,8 +106,8 @@ def visit(case: Case, call_id: str, span: VisitSpan, rung: tuple[Attempt, ...], 
         ended_at=ended_at,
         wait_ms=None if waited_until is None else (waited_until - span.started_at) // 1000,
         talk_ms=_talk_ms(case, span, until) if talk else 0,
-        position_at_entry=_position(case, span, "ENTERQUEUE"),
-        position_at_leave=None if talk else _position(case, span, *LEAVING),
+        position_at_entry=_position(span, "ENTERQUEUE"),
+        position_at_leave=None if talk else _position(span, *LEAVING),
     )
 
 
@@ -166,23 +174,27 @@ def _talk_ms(case: Case, span: VisitSpan, until: Instant) -> int:
     return connected_ms(inside, _caller_ids(case, span), end)
 
 
-def _queue_rows(case: Case, span: VisitSpan) -> list[str]:
-    channel = span.runs[0].channel
-    return [
-        row.event
-        for row in case.facts.queue_rows
-        if row.unique_id == channel.unique_id and row.queue == span.runs[0].queue_name
-    ]
-
-
-def _position(case: Case, span: VisitSpan, *events: str) -> int | None:
-    if span.kind != "queue":
-        return None
-    channel = span.runs[0].channel
+def _told_by_queues(case: Case) -> dict[tuple[str, str], list[list[QueueRow]]]:
+    """What was told of each visit, by channel and queue: a visit begins with ENTERQUEUE, or is over before it began."""
+    told: dict[tuple[str, str], list[list[QueueRow]]] = {}
     for row in case.facts.queue_rows:
-        if row.unique_id == channel.unique_id and row.queue == span.runs[0].queue_name and row.event in events:
-            return row.position
-    return None
+        visits = told.setdefault((row.unique_id, row.queue), [])
+        if not visits or row.event in ENTERING:
+            visits.append([])
+        visits[-1].append(row)
+    return told
+
+
+def told_whole(span: VisitSpan) -> bool:
+    """Whether no row of the queue's is missing: who tells of a visit tells how it began and how it ended."""
+    if not span.queue_rows:
+        return True
+    events = [row.event for row in span.queue_rows]
+    return events[0] in ENTERING and (span.ended_at is None or len(events) > 1 or events[0] == "JOINEMPTY")
+
+
+def _position(span: VisitSpan, *events: str) -> int | None:
+    return next((row.position for row in span.queue_rows if row.event in events), None)
 
 
 def _status(case: Case, span: VisitSpan, own: list[Attempt]) -> str:
@@ -190,16 +202,16 @@ def _status(case: Case, span: VisitSpan, own: list[Attempt]) -> str:
 
 
 def _queue_status(case: Case, span: VisitSpan) -> str:
-    for event in _queue_rows(case, span):
-        if event in QUEUE_LOG_STATUS:
-            return QUEUE_LOG_STATUS[event]
+    for row in span.queue_rows:
+        if row.event in QUEUE_LOG_STATUS:
+            return QUEUE_LOG_STATUS[row.event]
     if left_by_key(span.runs[0]):
         return "left_by_key"
     channel, end = span.runs[0].channel, span.ended_at
     for told in case.facts.user_events:
         if told.unique_id == channel.unique_id and told.type == "QUEUESTATUS" and end is not None and told.at >= end:
             return QUEUESTATUS.get(told.text, "left")
-    return "abandoned" if _caller_left(case, span) or _taken_away(case, span) else "left"
+    return "abandoned" if _caller_left(case, span) or _taken_away(span) else "left"
 
 
 def left_by_key(ringing: Ringing) -> bool:
@@ -208,10 +220,10 @@ def left_by_key(ringing: Ringing) -> bool:
     return ringing.is_queue and run.left_for != run.exten and run.left_for in set("0123456789*#")
 
 
-def _taken_away(case: Case, span: VisitSpan) -> bool:
+def _taken_away(span: VisitSpan) -> bool:
     """Whether the caller's channel was hung up from outside while it waited: the queue calls it abandoned."""
     channel, end = span.runs[0].channel, span.ended_at
-    if "ABANDON" not in _queue_rows(case, span) or channel.hangup is None or end is None:
+    if all(row.event != "ABANDON" for row in span.queue_rows) or channel.hangup is None or end is None:
         return False
     return channel.hangup.source != BY_DIALPLAN and abs(channel.hangup.at - end) <= SAME_MOMENT
 
