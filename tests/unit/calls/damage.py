@@ -1,0 +1,301 @@
+"""What can go wrong with the rows of a call between Asterisk and the fold, and what may come of it.
+
+A variant of a recording is folded beside a bystander: another call that begins with it and ends
+an hour later, so that whatever is in doubt about the damaged call is decided by then, and whatever
+leaks out of it shows.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, pairwise, zip_longest
+from typing import NamedTuple
+
+from gateway.calls.fold import Fold
+from gateway.calls.record import CallRecord
+from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, Instant, QueueRow, Row
+from tests.unit.calls.telling import Told, differing, life_faults, sum_faults, tell
+
+HOUR = 3_600_000_000
+BYSTANDER = "y"
+OTHER = "b"
+"""Marks that keep the ids and channel names of one recording apart from another's."""
+
+NewFold = Callable[[], Fold]
+
+
+class Variant(NamedTuple):
+    """`touched`: the linked ids and unique ids whose calls the damage is done to."""
+
+    what: str
+    rows: list[Row]
+    touched: frozenset[str]
+
+
+def ids_of(row: Row) -> frozenset[str]:
+    match row:
+        case CelRow():
+            return frozenset((row.linked_id, row.unique_id))
+        case QueueRow():
+            return frozenset((row.unique_id,))
+    return frozenset()
+
+
+def _shown(row: Row) -> str:
+    match row:
+        case CelRow():
+            return f"{row.event} {row.channel}" + (f" {row.app}({row.app_data})" if row.app else "")
+        case QueueRow():
+            return f"queue's {row.event}"
+    return type(row).__name__
+
+
+# ── damage ──────────────────────────────────────────────────────────────────
+
+
+def dropped(rows: Sequence[Row]) -> Iterator[Variant]:
+    """But for what a dialplan says of its own accord: nothing tells that it is missing."""
+    for at, row in enumerate(rows):
+        if isinstance(row, CelRow) and row.event == "USER_DEFINED":
+            continue
+        yield Variant(f"without row {at + 1} {_shown(row)}", [*rows[:at], *rows[at + 1 :]], ids_of(row))
+
+
+def doubled(rows: Sequence[Row]) -> Iterator[Variant]:
+    for at, row in enumerate(rows):
+        yield Variant(f"row {at + 1} twice {_shown(row)}", [*rows[:at], row, *rows[at:]], ids_of(row))
+
+
+def swapped(rows: Sequence[Row]) -> Iterator[Variant]:
+    """Neighbours of different channels in the other order, each with its own time."""
+    for at, (one, two) in enumerate(pairwise(rows)):
+        if isinstance(one, CelRow) and isinstance(two, CelRow) and one.unique_id != two.unique_id:
+            what = f"rows {at + 1} and {at + 2} swapped: {_shown(one)}, {_shown(two)}"
+            yield Variant(what, [*rows[:at], two, one, *rows[at + 2 :]], ids_of(one) | ids_of(two))
+
+
+def corrupt_extra(rows: Sequence[Row]) -> Iterator[Variant]:
+    """Extra that could not be read."""
+    for at, row in enumerate(rows):
+        if isinstance(row, CelRow) and row.extra:
+            unread = replace(row, extra=NOTHING)
+            yield Variant(f"row {at + 1} with unreadable Extra: {_shown(row)}", _with(rows, at, unread), ids_of(row))
+
+
+def wandering(rows: Sequence[Row]) -> Iterator[Variant]:
+    """From some row on, a channel has another linked id, and no event says so."""
+    for at, row in enumerate(rows):
+        if not isinstance(row, CelRow) or row.event in ("CHAN_START", "LINKEDID_END"):
+            continue
+        gone = f"{row.linked_id}9"
+        moved: list[Row] = [
+            replace(later, linked_id=gone) if isinstance(later, CelRow) and later.unique_id == row.unique_id else later
+            for later in rows[at:]
+        ]
+        yield Variant(f"from row {at + 1} on {row.channel} has another linked id", [*rows[:at], *moved], ids_of(row))
+
+
+def ended_early(rows: Sequence[Row]) -> Iterator[Variant]:
+    """A LINKEDID_END that comes at each place before its own."""
+    for at, row in enumerate(rows):
+        if isinstance(row, CelRow) and row.event == "LINKEDID_END":
+            for place in range(1, at):
+                early = replace(row, at=rows[place - 1].at)
+                moved = [*rows[:place], early, *rows[place:at], *rows[at + 1 :]]
+                yield Variant(f"LINKEDID_END already after row {place}", moved, ids_of(row))
+
+
+def suffixes(rows: Sequence[Row]) -> Iterator[Variant]:
+    for start in range(1, len(rows)):
+        yield Variant(f"from row {start + 1} on", list(rows[start:]), frozenset(chain(*map(ids_of, rows[:start]))))
+
+
+def strange(rows: Sequence[Row]) -> Iterator[Variant]:
+    """After each row, events of its channel that nobody knows."""
+    for at, row in enumerate(rows):
+        if isinstance(row, CelRow) and row.event != "LINKEDID_END":
+            new = replace(row, event="A_NEW_EVENT", extra={"new": "thing"})
+            told = replace(row, event="USER_DEFINED", user_type="OWN", extra={"extra": "some,thing"})
+            feed = [*rows[: at + 1], new, told, *rows[at + 1 :]]
+            yield Variant(f"strange events after row {at + 1} {_shown(row)}", feed, ids_of(row))
+
+
+def killed(rows: Sequence[Row]) -> Iterator[Variant]:
+    """Asterisk dies after each row; the next list of its channels has none of them."""
+    for end in range(1, len(rows) + 1):
+        now = max(row.at for row in rows[:end])
+        alive = ChannelsAlive(now + 2, now + 1, frozenset())
+        feed = [*rows[:end], alive]
+        yield Variant(f"killed after row {end} {_shown(rows[end - 1])}", feed, frozenset(chain(*map(ids_of, rows))))
+
+
+def _with(rows: Sequence[Row], at: int, row: Row) -> list[Row]:
+    return [*rows[:at], row, *rows[at + 1 :]]
+
+
+# ── what came of it ─────────────────────────────────────────────────────────
+
+
+class Scene:
+    """A call, whole and damaged, with a bystander around it."""
+
+    def __init__(self, rows: Sequence[Row], new_fold: NewFold, bystander: Sequence[Row]) -> None:
+        self.rows = rows
+        self._new_fold = new_fold
+        self._bystander = _stretched(renamed(bystander, BYSTANDER), rows[0].at)
+        self._alone = tell(new_fold(), [*self._bystander[0], *self._bystander[1]])
+        self.intact = self.told(rows)
+
+    def told(self, rows: Sequence[Row]) -> Told:
+        head, tail = self._bystander
+        riffled = (row for pair in zip_longest(rows, head) for row in pair if row is not None)
+        return tell(self._new_fold(), [*riffled, *tail])
+
+    def faults(self, variant: Variant) -> list[str]:
+        """What this damage did that it may not."""
+        told = self.told(variant.rows)
+        wrong = life_faults(told) + list(chain(*map(sum_faults, told.records.values())))
+        for call_id, record in told.records.items():
+            whole = self.intact.records.get(call_id)
+            if record.settled and record.complete and record != whole:
+                how = differing(record, whole) if whole else "there is no such call"
+                wrong.append(f"{call_id} says that it is complete, but {how}")
+        for whole in self._others(variant.touched):
+            wrong += _changes(whole, told)
+        wrong += self.bystander_faults(told)
+        return [f"{variant.what}: {fault}" for fault in wrong]
+
+    def bystander_faults(self, told: Told) -> list[str]:
+        alone = self._alone
+        same = all(told.records.get(call_id) == record for call_id, record in alone.records.items())
+        if same and told.events_of(alone.records) == list(alone.events):
+            return []
+        return ["the bystander's call changed"]
+
+    def _others(self, touched: frozenset[str]) -> Iterator[CallRecord]:
+        """The calls of the recording that the damage was not done to."""
+        for record in self.intact.records.values():
+            own = {row.linked_id for row in self.rows if isinstance(row, CelRow) and row.unique_id in touched}
+            if touched.isdisjoint(record.linked_ids) and own.isdisjoint(record.linked_ids):
+                yield record
+
+
+def _changes(whole: CallRecord, told: Told) -> list[str]:
+    record = told.records.get(whole.id)
+    if record == whole:
+        return []
+    return [f"{whole.id} is another call, but " + (differing(record, whole) if record else "it is gone")]
+
+
+def suffix_faults(scene: Scene, variant: Variant) -> list[str]:
+    """A call whose beginning was cut off is not complete; the rest as for any damage."""
+    wrong = scene.faults(variant)
+    told = scene.told(variant.rows)
+    cut = {row.linked_id for row in scene.rows[: -len(variant.rows)] if isinstance(row, CelRow)}
+    for record in told.records.values():
+        if record.complete and not cut.isdisjoint(record.linked_ids):
+            wrong.append(f"{variant.what}: {record.id} says that it is complete")
+    return wrong
+
+
+def killed_faults(scene: Scene, variant: Variant, new_fold: NewFold) -> list[str]:
+    """Nothing stays open, and a call that was not over is lost."""
+    over = tell(new_fold(), variant.rows[:-1])
+    told = tell(new_fold(), variant.rows)
+    wrong = life_faults(told) + list(chain(*map(sum_faults, told.records.values())))
+    if told.open_calls:
+        wrong.append(f"{told.open_calls} calls stay open")
+    for call_id, record in told.records.items():
+        before = over.records.get(call_id)
+        if before and before.settled:
+            continue
+        if record.complete or not record.settled:
+            wrong.append(f"{call_id}: complete {record.complete}, settled {record.settled}")
+    return [f"{variant.what}: {fault}" for fault in wrong]
+
+
+def unchanged_faults(scene: Scene, variant: Variant) -> list[str]:
+    """For what says nothing of a call: its record is the same, complete as before."""
+    told = scene.told(variant.rows)
+    return [
+        f"{variant.what}: {differing(told.records[call_id], whole) if call_id in told.records else 'the call is gone'}"
+        for call_id, whole in scene.intact.records.items()
+        if told.records.get(call_id) != whole
+    ]
+
+
+# ── two calls in one file ───────────────────────────────────────────────────
+
+_CHANNEL = re.compile(r"[A-Za-z0-9]+/.+-[0-9a-f]{8}(;[12])?")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def renamed_id(text: str, mark: str) -> str:
+    """A chosen id (a UUID) stays one; Asterisk's own are marked as with a system name."""
+    if _UUID.match(text):
+        return f"{text[:34]}{ord(mark):02x}{text[36:]}"
+    return f"{mark}-{text}"
+
+
+def _renamed_channel(name: str, mark: str) -> str:
+    head, dash, tail = name.rpartition("-")
+    return f"{head}{dash}{mark}{tail}"
+
+
+def renamed(rows: Sequence[Row], mark: str) -> list[Row]:
+    """The same calls under ids, channel names and bridges of their own."""
+    names = _names(rows, mark)
+    longest_first = sorted(names, key=len, reverse=True)
+    pattern = re.compile("|".join(re.escape(name) + r"(?![0-9a-f])" for name in longest_first))
+
+    def mapped(text: str) -> str:
+        return pattern.sub(lambda found: names[found[0]], text)
+
+    return [_mapped(row, mapped) for row in rows]
+
+
+def _names(rows: Sequence[Row], mark: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for row in rows:
+        for unique_id in ids_of(row):
+            names[unique_id] = renamed_id(unique_id, mark)
+        if not isinstance(row, CelRow):
+            continue
+        for name in (row.channel, *row.peer.split(","), *row.extra.values()):
+            if _CHANNEL.fullmatch(name):
+                names[name] = _renamed_channel(name, mark)
+        for key, value in row.extra.items():
+            if value and key.endswith("uniqueid"):
+                names[value] = renamed_id(value, mark)
+            elif value and key in ("bridge_id", "bridge1_id", "bridge2_id"):
+                names[value] = f"{mark}{value}"
+    return names
+
+
+def _mapped(row: Row, mapped: Callable[[str], str]) -> Row:
+    match row:
+        case CelRow():
+            return replace(
+                row,
+                channel=mapped(row.channel),
+                unique_id=mapped(row.unique_id),
+                linked_id=mapped(row.linked_id),
+                app_data=mapped(row.app_data),
+                peer=mapped(row.peer),
+                extra={name: mapped(value) for name, value in row.extra.items()},
+            )
+        case QueueRow():
+            return replace(row, unique_id=mapped(row.unique_id))
+    return row
+
+
+def shifted(rows: Iterable[Row], by: Instant) -> list[Row]:
+    return [replace(row, at=row.at + by) for row in rows]
+
+
+def _stretched(rows: Sequence[Row], start: Instant) -> tuple[list[Row], list[Row]]:
+    """A call that begins at `start` and is cut in two where its parties talk; the rest comes an hour later."""
+    talk = max(at for at, row in enumerate(rows) if isinstance(row, CelRow) and row.event == "BRIDGE_ENTER") + 1
+    head = [replace(row, at=start + place) for place, row in enumerate(rows[:talk])]
+    tail = [replace(row, at=start + HOUR + place) for place, row in enumerate(rows[talk:])]
+    return head, tail

@@ -1,0 +1,507 @@
+"""What holds for every call, whole or damaged, recorded or made up.
+
+The damage is exhaustive: every row of every recording, in both its forms, is left out, told twice,
+swapped, corrupted in turn. Batches, pairs of calls, generated calls and rubbish are hypothesis',
+the same on every run. What was folded is counted, and the counts are the last line of the module.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import cache
+from itertools import chain, count
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from _pytest.mark import ParameterSet
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from gateway.asterisk import frames
+from gateway.asterisk.cel_ami import row_of_event
+from gateway.asterisk.cel_csv import cel_row
+from gateway.calls.directory import NodeDirectory
+from gateway.calls.document import call_document
+from gateway.calls.fold import Fold
+from gateway.calls.origination import Origination
+from gateway.calls.row_json import row_from_json, row_to_json
+from gateway.calls.rows import CelRow, Row
+from gateway.numbering import to_e164
+from tests.lab.recordings import NODE, RECORDINGS, SOURCES, Recording, directories
+from tests.unit.calls import damage
+from tests.unit.calls.damage import OTHER, NewFold, Scene, Variant, renamed, renamed_id, shifted
+from tests.unit.calls.generated import START, Generated, generated_calls, in_one_file, played, riffled, rubbish
+from tests.unit.calls.telling import Told, life_faults, overlaps, sum_faults, tell
+
+CI = settings(derandomize=True, database=None, deadline=None, print_blob=False, phases=(Phase.generate, Phase.shrink))
+FEW, SOME, MANY = (settings(CI, max_examples=count, suppress_health_check=list(HealthCheck)) for count in (5, 60, 200))
+
+NOT_YET: Mapping[str, frozenset[str]] = {
+    "dropped": frozenset(
+        (
+            "demo/announcement",
+            "demo/forward_by_phone_inside",
+            "demo/forward_by_phone_nobody",
+            "demo/forward_by_phone_outside",
+            "demo/forward_by_phone_with_media",
+            "demo/hunt_first_busy",
+            "demo/hunt_second_answers",
+            "demo/queue_abandoned",
+            "demo/queue_after_menu",
+            "demo/queue_agent_busy",
+            "demo/queue_agent_declines",
+            "demo/queue_answered",
+            "demo/queue_joined_empty",
+            "demo/queue_left_by_key",
+            "demo/queue_left_empty",
+            "demo/queue_local_abandoned",
+            "demo/queue_local_answered",
+            "demo/queue_local_timed_out",
+            "demo/queue_local_with_media",
+            "demo/queue_local_without_media",
+            "demo/queue_penalty",
+            "demo/queue_penalty_timed_out",
+            "demo/queue_several_rounds",
+            "demo/queue_timed_out",
+            "demo/queue_to_queue",
+            "demo/queue_to_queue_abandoned",
+            "demo/queue_to_voicemail",
+            "demo/queue_turns_second_answers",
+            "demo/queue_two_callers",
+            "demo/voicemail_of_busy_phone",
+        )
+    ),
+    "extra": frozenset(
+        (
+            "demo/queue_joined_empty",
+            "demo/queue_left_empty-ami",
+            "demo/queue_local_timed_out-ami",
+            "demo/queue_penalty_timed_out-ami",
+            "demo/queue_timed_out-ami",
+            "demo/queue_to_queue-ami",
+            "demo/queue_to_queue_abandoned-ami",
+            "demo/queue_to_voicemail-ami",
+            "demo/voicemail_greeting_only",
+            "demo/voicemail_inbound",
+            "demo/voicemail_message",
+            "demo/voicemail_message_ended_by_key",
+            "demo/voicemail_of_busy_phone",
+        )
+    ),
+    "suffixes": frozenset(
+        (
+            "demo/queue_abandoned-journal",
+            "demo/queue_after_menu-journal",
+            "demo/queue_agent_busy-journal",
+            "demo/queue_agent_declines-journal",
+            "demo/queue_answered-journal",
+            "demo/queue_left_by_key-journal",
+            "demo/queue_left_empty-journal",
+            "demo/queue_local_abandoned-journal",
+            "demo/queue_local_answered-journal",
+            "demo/queue_local_timed_out-journal",
+            "demo/queue_local_with_media-journal",
+            "demo/queue_local_without_media-journal",
+            "demo/queue_penalty-journal",
+            "demo/queue_penalty_timed_out-journal",
+            "demo/queue_several_rounds-journal",
+            "demo/queue_timed_out-journal",
+            "demo/queue_to_queue-journal",
+            "demo/queue_to_queue_abandoned-journal",
+            "demo/queue_to_voicemail-journal",
+            "demo/queue_turns_second_answers-journal",
+            "demo/queue_two_callers-journal",
+        )
+    ),
+    "swapped": frozenset(
+        (
+            "demo/click_contact_answers",
+            "demo/contacts_nobody",
+            "demo/contacts_one_answers",
+            "demo/contacts_one_declines",
+        )
+    ),
+}
+"""Property → the recordings that break it as yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
+
+GENERATED_DAMAGE: Mapping[str, Callable[[Sequence[Row]], Iterator[Variant]]] = {
+    "dropped": damage.dropped,
+    "doubled": damage.doubled,
+    "swapped": damage.swapped,
+    "wandering": damage.wandering,
+}
+COUNTED: Counter[str] = Counter()
+TIMES = frozenset(("started_at", "answered_at", "ended_at"))
+DURATIONS = frozenset(("duration", "ring_duration", "talk_duration", "wait_duration"))
+MOST_LATE = 0.05
+"""Seconds by which AMI may tell of a row later than the journal, with what it delays."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counts(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    COUNTED["recordings"] = len(RECORDINGS)
+    COUNTED["properties"] = len({name for name in globals() if name.startswith("test_")})
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        print(f"\nfold properties: {json.dumps(dict(sorted(COUNTED.items())))}")
+
+
+@cache
+def rows_of(recording: Recording, source: str) -> list[Row]:
+    return asyncio.run(recording.rows(source))
+
+
+@cache
+def bystander_of(pbx: str, source: str) -> list[Row]:
+    """The plainest call of this PBX in which two people talk."""
+    plain = [one for one in RECORDINGS if one.pbx == pbx and not one.placed and len(one.expected) == 1]
+    answered = (rows_of(one, source) for one in plain if one.expected[0].talks and not one.expected[0].visits)
+    return min(answered, key=len)
+
+
+@cache
+def scene_of(recording: Recording, source: str) -> Scene:
+    rows = rows_of(recording, source)
+    return Scene(rows, _new_fold(recording, rows), bystander_of(recording.pbx, source))
+
+
+def _new_fold(recording: Recording, rows: list[Row]) -> NewFold:
+    return lambda: recording.new_fold(rows[0].at)
+
+
+def _recorded(broken: str) -> pytest.MarkDecorator:
+    """Every recording in both forms; those that break the property `broken` as yet may fail."""
+    return pytest.mark.parametrize(
+        ("recording", "source"),
+        [_param(broken, recording, source) for recording in RECORDINGS for source in SOURCES],
+    )
+
+
+def _param(broken: str, recording: Recording, source: str) -> ParameterSet:
+    names = {recording.name, f"{recording.name}-{source}"}
+    known = [pytest.mark.xfail(strict=False, reason=f"{broken}: not yet")] if names & _not_yet(broken) else []
+    return pytest.param(recording, source, id=f"{recording.name}-{source}", marks=known)
+
+
+def _not_yet(broken: str) -> frozenset[str]:
+    return NOT_YET.get(broken, frozenset())
+
+
+def _none(faults: Iterable[str]) -> None:
+    found = list(faults)
+    assert not found, f"{len(found)} faults:\n" + "\n".join(found[:20])
+
+
+# ── whole recordings ────────────────────────────────────────────────────────
+
+
+@_recorded("batching")
+def test_any_batching_gives_the_same_bytes(recording: Recording, source: str) -> None:
+    rows = rows_of(recording, source)
+    at_once = tell(recording.new_fold(rows[0].at), rows)
+
+    @settings(FEW)
+    @given(st.lists(st.integers(0, len(rows)), max_size=6))
+    def batched(cuts: list[int]) -> None:
+        _same(tell(recording.new_fold(rows[0].at), rows, cuts), at_once)
+
+    _same(tell(recording.new_fold(rows[0].at), rows, range(1, len(rows))), at_once)
+    batched()
+    COUNTED["examples"] += FEW.max_examples
+    COUNTED["batchings folded"] += FEW.max_examples + 1
+
+
+def _same(told: Told, other: Told) -> None:
+    assert told.texts() == other.texts()
+    assert told.events == other.events
+    assert told.merged == other.merged
+    assert sorted(told.closed) == sorted(other.closed)
+
+
+@pytest.mark.parametrize(("recording", "both"), [_param("forms", one, "both") for one in RECORDINGS])
+def test_spool_and_journal_tell_the_same_but_for_times(recording: Recording, both: str) -> None:
+    ami, journal = (recording.fold(rows_of(recording, form)) for form in ("ami", "journal"))
+    assert [_timeless(call_document(one)) for one in ami] == [_timeless(call_document(one)) for one in journal]
+    for one, other in zip(ami, journal, strict=True):
+        for name in ("started_at", "ended_at"):
+            assert abs(getattr(one, name) - getattr(other, name)) < MOST_LATE * 1e6
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_timeless(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: item is not None if name in TIMES else 0 if name in DURATIONS else _timeless(item)
+        for name, item in value.items()
+    }
+
+
+@_recorded("sums")
+def test_sums_hold_and_a_life_has_one_end(recording: Recording, source: str) -> None:
+    rows = rows_of(recording, source)
+    told = tell(recording.new_fold(rows[0].at), rows, range(1, len(rows)))
+    _none(chain(life_faults(told), *map(sum_faults, told.records.values())))
+
+
+@_recorded("overlaps")
+def test_nobody_talks_in_two_segments_at_once(recording: Recording, source: str) -> None:
+    _none(chain(*map(overlaps, recording.fold(rows_of(recording, source)))))
+
+
+@_recorded("prefixes")
+def test_every_prefix_folds(recording: Recording, source: str) -> None:
+    """Draining after each row shows each prefix: that it is the same as a prefix alone, batching says."""
+    rows = rows_of(recording, source)
+    fold = recording.new_fold(rows[0].at)
+    wrong: list[str] = []
+    for row in rows:
+        told = tell(fold, [row])
+        wrong += chain(*map(sum_faults, told.records.values()))
+        assert told.texts().keys() == told.records.keys()
+    COUNTED["prefixes folded"] += len(rows)
+    _none(wrong)
+
+
+# ── damage ──────────────────────────────────────────────────────────────────
+
+
+def _damaged(recording: Recording, source: str, variants: Iterable[Variant], kind: str) -> None:
+    scene = scene_of(recording, source)
+    _none(chain(*(scene.faults(variant) for variant in _counted(variants, kind))))
+
+
+def _counted(variants: Iterable[Variant], kind: str) -> Iterator[Variant]:
+    for variant in variants:
+        COUNTED[f"{kind} folded"] += 1
+        COUNTED["damaged variants folded"] += 1
+        yield variant
+
+
+@_recorded("suffixes")
+def test_every_suffix_folds_and_says_that_it_is_not_complete(recording: Recording, source: str) -> None:
+    scene = scene_of(recording, source)
+    variants = _counted(damage.suffixes(scene.rows), "suffixes")
+    _none(chain(*(damage.suffix_faults(scene, variant) for variant in variants)))
+
+
+@_recorded("dropped")
+def test_a_lost_row_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
+    _damaged(recording, source, damage.dropped(rows_of(recording, source)), "lost rows")
+
+
+@_recorded("doubled")
+def test_a_row_told_twice_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
+    _damaged(recording, source, damage.doubled(rows_of(recording, source)), "doubled rows")
+
+
+@_recorded("swapped")
+def test_swapped_neighbours_change_nothing_or_it_is_said(recording: Recording, source: str) -> None:
+    _damaged(recording, source, damage.swapped(rows_of(recording, source)), "swapped rows")
+
+
+@_recorded("extra")
+def test_an_unreadable_extra_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
+    _damaged(recording, source, damage.corrupt_extra(rows_of(recording, source)), "corrupt extras")
+
+
+@_recorded("wandering")
+def test_a_linked_id_that_changes_unsaid_is_said(recording: Recording, source: str) -> None:
+    _damaged(recording, source, damage.wandering(rows_of(recording, source)), "wandering linked ids")
+
+
+@_recorded("early")
+def test_a_linked_id_that_ends_early_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
+    _damaged(recording, source, damage.ended_early(rows_of(recording, source)), "early ends")
+
+
+@_recorded("strange")
+def test_unknown_events_change_nothing(recording: Recording, source: str) -> None:
+    scene = scene_of(recording, source)
+    variants = _counted(damage.strange(scene.rows), "strange events")
+    _none(chain(*(damage.unchanged_faults(scene, variant) for variant in variants)))
+
+
+@_recorded("killed")
+def test_asterisk_killed_leaves_no_call_open_and_none_complete(recording: Recording, source: str) -> None:
+    scene, rows = scene_of(recording, source), rows_of(recording, source)
+    variants = _counted(damage.killed(rows), "kills")
+    _none(chain(*(damage.killed_faults(scene, variant, _new_fold(recording, rows)) for variant in variants)))
+
+
+# ── two calls in one file ───────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_two_calls_in_one_file_come_out_as_each_alone(source: str) -> None:
+    @settings(MANY)
+    @given(st.data())
+    def riffle(data: st.DataObject) -> None:
+        one = data.draw(st.sampled_from(RECORDINGS))
+        two = data.draw(st.sampled_from([other for other in RECORDINGS if other.pbx == one.pbx]))
+        ours, theirs = rows_of(one, source), _beside(rows_of(two, source), rows_of(one, source)[0].at)
+        _as_alone(one, two, ours, theirs, data.draw(riffled(ours, theirs)))
+
+    riffle()
+    COUNTED["examples"] += MANY.max_examples
+    COUNTED["pairs folded"] += MANY.max_examples
+
+
+@_recorded("pairs")
+def test_a_call_between_the_rows_of_the_next_comes_out_as_alone(recording: Recording, source: str) -> None:
+    """Event by event: one row of each in turn, with every recording in some pair."""
+    same_pbx = [one for one in RECORDINGS if one.pbx == recording.pbx]
+    other = same_pbx[(same_pbx.index(recording) + 1) % len(same_pbx)]
+    ours = rows_of(recording, source)
+    theirs = _beside(rows_of(other, source), ours[0].at)
+    by_turns = sorted([*enumerate(ours), *((place + 0.5, row) for place, row in enumerate(theirs))], key=lambda p: p[0])
+    _as_alone(recording, other, ours, theirs, [row for _, row in by_turns])
+    COUNTED["pairs folded"] += 1
+
+
+def _beside(rows: list[Row], start: int) -> list[Row]:
+    return shifted(renamed(rows, OTHER), start - rows[0].at)
+
+
+def _as_alone(one: Recording, two: Recording, ours: list[Row], theirs: list[Row], both: list[Row]) -> None:
+    alone = tell(_fold_for(one, two, ours[0].at), ours), tell(_fold_for(one, two, ours[0].at), theirs)
+    together = tell(_fold_for(one, two, ours[0].at), both)
+    assert together.records == alone[0].records | alone[1].records
+    assert sorted(together.merged) == sorted(alone[0].merged + alone[1].merged)
+    for told in alone:
+        ids = {event.call_id for event in told.events}
+        assert together.events_of(ids) == list(told.events)
+
+
+def _fold_for(one: Recording, two: Recording, at: int) -> Fold:
+    """A fold that knows what the gateway placed in either."""
+    fold = one.new_fold(at)
+    if two.placed:
+        for origination in _originations(two, at):
+            fold.know(origination)
+    return fold
+
+
+def _originations(recording: Recording, at: int) -> list[Origination]:
+    """What the recording's own fold is told, for its twin under other ids."""
+    with patch("tests.lab.recordings.Fold") as made:
+        recording.new_fold(at)
+    told = [call.args[0] for call in made.return_value.know.call_args_list]
+    return [replace(origination, id=renamed_id(origination.id, OTHER)) for origination in told]
+
+
+# ── calls that nobody recorded ──────────────────────────────────────────────
+
+
+def _demo_fold() -> Fold:
+    node = NodeDirectory(directories())
+    return Fold(NODE, lambda _: node, to_e164)
+
+
+@settings(MANY)
+@given(generated_calls(), st.lists(st.integers(0, 400), max_size=5))
+def test_generated_calls_are_told_whole(calls: list[Generated], cuts: list[int]) -> None:
+    rows = in_one_file([call.rows for call in calls])
+    told = tell(_demo_fold(), rows)
+    _none(chain(life_faults(told), *map(sum_faults, told.records.values())))
+    assert told.open_calls == 0
+    for call in calls:
+        alone = tell(_demo_fold(), call.rows)
+        (record,) = alone.records.values()
+        assert (record.settled, record.complete) == (True, True)
+        assert (record.outcome == "answered") == call.talked
+        assert told.records[record.id] == record
+    assert len(told.records) == len(calls)
+    _same(tell(_demo_fold(), rows, [cut for cut in cuts if cut < len(rows)]), told)
+    COUNTED["generated calls folded"] += len(calls)
+
+
+@settings(SOME)
+@given(st.randoms(use_true_random=False), st.sampled_from(sorted(GENERATED_DAMAGE)))
+def test_a_damaged_generated_call_hurts_no_other(random: Random, kind: str) -> None:
+    rows = played(random, START, 0).rows
+    scene = Scene(rows, _demo_fold, _plain_call())
+    variants = list(_counted(GENERATED_DAMAGE[kind](rows), "generated damage"))
+    _none(chain(*(scene.faults(variant) for variant in variants)))
+
+
+@settings(MANY)
+@given(st.data())
+def test_rubbish_raises_nothing_and_stays_where_it_is(data: st.DataObject) -> None:
+    """Rows that mean nothing, about the channels of a call or of none, between its rows."""
+    recording = data.draw(st.sampled_from(RECORDINGS))
+    scene = scene_of(recording, "journal")
+    start = scene.rows[0].at
+    bad = data.draw(st.lists(rubbish(scene.rows, start), min_size=1, max_size=12))
+    feed = data.draw(riffled(scene.rows, list(bad)))
+    told = scene.told(feed)
+    _none(life_faults(told) + scene.bystander_faults(told))
+    assert told.texts().keys() == told.records.keys()
+    COUNTED["rubbish rows folded"] += len(bad)
+
+
+def _plain_call() -> list[Row]:
+    """The first made-up call in which two people talk."""
+    calls = (played(Random(seed), START, 0) for seed in count())
+    return next(call.rows for call in calls if call.talked)
+
+
+# ── where rows are read ─────────────────────────────────────────────────────
+
+CORRUPT = (
+    '{"hangupcause":16', "}", "[]", "null", "16", '"x"', '{"a":{"b":[1,{}]}}', '{"bridge_id":"\\ud800"}',
+    '{"extra":"a\\u0000b"}', "[" * 100_000, '{"hangupcause":1e999,"hangupsource":NaN}', '{"hangupcause":null}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("extra", CORRUPT, ids=[f"extra-{number}" for number in range(len(CORRUPT))])
+def test_a_row_with_corrupt_extra_can_be_read_kept_and_folded(source: str, extra: str) -> None:
+    row = _row_read(source, extra, "Zoë")
+    _can_be_kept(row)
+    rows: list[Row] = [row if isinstance(one, CelRow) and one.event == row.event else one for one in _plain_call()]
+    _can_leave(tell(_demo_fold(), rows))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_name_cut_in_the_middle_of_a_character_can_be_read_kept_and_shown(source: str, cut: int) -> None:
+    row = _row_read(source, "", "ë日😀".encode()[:cut])
+    assert row.caller_name.startswith("ë" if cut > 1 else "\ufffd")
+    _can_be_kept(row)
+    rows = [replace(one, caller_name=row.caller_name) for one in _plain_call() if isinstance(one, CelRow)]
+    _can_leave(tell(_demo_fold(), rows))
+
+
+def _row_read(source: str, extra: str, name: str | bytes) -> CelRow:
+    """A HANGUP as the journal or AMI gives it, to the byte."""
+    shown = name if isinstance(name, bytes) else name.encode()
+    if source == "journal":
+        quoted = extra.replace('"', '""').encode()
+        line = b'"HANGUP","1795489263.000001","%s","102","","","","103","from-internal","PJSIP/102-0","","","3",""'
+        row = cel_row(line % shown + b',"1795489263.0","1795489263.0","","","","%s"' % quoted)
+    else:
+        frame = b"Event: CEL\r\nEventName: HANGUP\r\nTimestamp: 1795489263.000001\r\nChannel: PJSIP/102-0\r\n"
+        frame += b"UniqueID: 1795489263.0\r\nLinkedID: 1795489263.0\r\nCallerIDname: " + shown
+        row = row_of_event(frames.parse(frame + b"\r\nExtra: " + extra.encode()).headers, 0)  # type: ignore[assignment]
+    assert isinstance(row, CelRow)
+    return row
+
+
+def _can_be_kept(row: CelRow) -> None:
+    """In the spool and in Postgres: UTF-8, and no NUL in any text."""
+    kept = row_to_json(row).encode()
+    assert row_from_json(kept) == row
+    assert b"\\u0000" not in kept
+
+
+def _can_leave(told: Told) -> None:
+    for text in told.texts().values():
+        text.encode()
