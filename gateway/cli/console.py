@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.run import connection, known, run
+from gateway.cli.run import known, run, transaction
 from gateway.store import audit, console
 
 app = typer.Typer(no_args_is_help=True, help="Who may sign in to the console.")
@@ -26,7 +26,7 @@ def login(
     password = secrets.token_urlsafe(15)
 
     async def work() -> None:
-        async with connection() as opened:
+        async with transaction() as opened:
             await console.set_login(opened, await known(opened, account), name, password)
             await audit.record(opened, account, "cli", "login.set", name)
 

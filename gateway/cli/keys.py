@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.run import Wrong, connection, fail, known, run, show
+from gateway.cli.run import Wrong, connection, fail, known, run, show, transaction
 from gateway.store import audit, keys
 
 app = typer.Typer(no_args_is_help=True, help="API keys of an account.")
@@ -26,7 +26,7 @@ def create(
         for one in scopes:
             if one not in keys.SCOPES:
                 raise Wrong(f"there is no scope {one!r}; the scopes are {', '.join(keys.SCOPES)}")
-        async with connection() as opened:
+        async with transaction() as opened:
             key = await keys.create(opened, await known(opened, account), name, scopes)
             parts = keys.split(key)
             await audit.record(opened, account, "cli", "key.created", parts[0] if parts else "")
@@ -71,7 +71,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Make a key worthless, everywhere, within a second."""
 
     async def work() -> bool:
-        async with connection() as opened:
+        async with transaction() as opened:
             owner = await opened.fetchval("select account_id from api_keys where id = $1", key_id)
             done = await keys.revoke(opened, key_id)
             if done:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.run import Wrong, connection, fail, known, run, show
+from gateway.cli.run import Wrong, connection, fail, known, run, show, transaction
 from gateway.store import audit, networks
 
 app = typer.Typer(no_args_is_help=True, help="From where an account's keys may be used.")
@@ -25,7 +25,7 @@ def allow(cidr: Cidr, account: Account, note: Annotated[str, typer.Option()] = "
 
     async def work() -> None:
         network = _network(cidr)
-        async with connection() as opened:
+        async with transaction() as opened:
             await networks.allow(opened, await known(opened, account), network, note)
             await audit.record(opened, account, "cli", "network.allowed", str(network))
 
@@ -55,7 +55,7 @@ def remove(cidr: Cidr, account: Account) -> None:
 
     async def work() -> bool:
         network = _network(cidr)
-        async with connection() as opened:
+        async with transaction() as opened:
             done = await networks.remove(opened, account, network)
             if done:
                 await audit.record(opened, account, "cli", "network.removed", str(network))

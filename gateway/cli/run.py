@@ -55,6 +55,8 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         fail("the database has no tables yet: run `gateway migrate`")
     except (asyncpg.PostgresError, *DRIVER_ERRORS) as error:
         fail(f"the database: {str(error).splitlines()[0]}")
+    except UnicodeEncodeError:
+        fail("an argument is not UTF-8", 2)
     except (OSError, RuntimeError) as error:
         fail(str(error) or type(error).__name__)
 
@@ -70,6 +72,13 @@ async def connection(*, migrated: bool = False) -> AsyncIterator[Connection]:
             yield opened
         finally:
             await opened.close()
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Connection]:
+    """As `connection`; what is done and what the audit log says of it are committed together."""
+    async with connection() as opened, opened.transaction():
+        yield opened
 
 
 async def known(opened: Connection, account: str) -> str:

@@ -1,6 +1,7 @@
 """The page *Integration / API*: keys, allowed networks, and a builder of requests that really calls the API."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from gateway.api.context import ApiContext
 from gateway.console.pages import HEADERS, page
 from gateway.console.signed_in import seen_address
 from gateway.store import audit, directories, keys, networks
+from gateway.store.connection import Connection
 from gateway.store.console import Session
 
 OFFERED_SCOPES = ("calls:read", "calls:write", "events:read", "webhooks:write", "directory:read")
@@ -34,14 +36,17 @@ class Integration:
         scopes = [scope for scope in OFFERED_SCOPES if scope in form.getlist("scope")]
         if not name or not scopes:
             return await self._page(request, session, wrong="A key needs a name and at least one right.", status=422)
-        key = await keys.create(self._context.pool, session.account, name, scopes)
-        await self._note(request, session, "key.created", _id_of(key), {"name": name, "scopes": scopes})
+        async with self._change() as connection:
+            key = await keys.create(connection, session.account, name, scopes)
+            details = {"name": name, "scopes": scopes}
+            await self._note(connection, request, session, "key.created", _id_of(key), details)
         return await self._page(request, session, new_key=key, status=201)
 
     async def revoke_key(self, request: Request, session: Session) -> Response:
         key_id = request.path_params["key_id"]
-        if await keys.revoke(self._context.pool, key_id, session.account):
-            await self._note(request, session, "key.revoked", key_id)
+        async with self._change() as connection:
+            if await keys.revoke(connection, key_id, session.account):
+                await self._note(connection, request, session, "key.revoked", key_id)
         return _back()
 
     async def add_network(self, request: Request, session: Session) -> Response:
@@ -52,8 +57,9 @@ class Integration:
             wrong = "That is no IP address and no network such as 192.0.2.0/24."
             return await self._page(request, session, wrong=wrong, status=422)
         note = _line(str(form.get("note", "")))[:MOST_NAME_LENGTH]
-        await networks.allow(self._context.pool, session.account, network, note)
-        await self._note(request, session, "network.allowed", str(network))
+        async with self._change() as connection:
+            await networks.allow(connection, session.account, network, note)
+            await self._note(connection, request, session, "network.allowed", str(network))
         return _back()
 
     async def remove_network(self, request: Request, session: Session) -> Response:
@@ -62,8 +68,9 @@ class Integration:
             network = networks.parse_network(str(form.get("network", ""))[:100])
         except ValueError:
             return _back()
-        if await networks.remove(self._context.pool, session.account, network):
-            await self._note(request, session, "network.removed", str(network))
+        async with self._change() as connection:
+            if await networks.remove(connection, session.account, network):
+                await self._note(connection, request, session, "network.removed", str(network))
         return _back()
 
     async def make_test_key(self, request: Request, session: Session) -> Response:
@@ -72,8 +79,10 @@ class Integration:
         if scope not in TEST_SCOPES:
             return JSONResponse({"detail": "no such scope"}, 422, HEADERS)
         expires_at = datetime.now(UTC) + TEST_KEY_LASTS
-        key = await keys.create(self._context.pool, session.account, TEST_KEY_NAME, [scope], expires_at)
-        await self._note(request, session, "key.created", _id_of(key), {"name": TEST_KEY_NAME, "scopes": [scope]})
+        async with self._change() as connection:
+            key = await keys.create(connection, session.account, TEST_KEY_NAME, [scope], expires_at)
+            details = {"name": TEST_KEY_NAME, "scopes": [scope]}
+            await self._note(connection, request, session, "key.created", _id_of(key), details)
         return JSONResponse({"key": key, "lasts_seconds": int(TEST_KEY_LASTS.total_seconds())}, 201, HEADERS)
 
     async def _page(
@@ -103,11 +112,23 @@ class Integration:
         }
         return page("integration.html", values, status)
 
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[Connection]:
+        """What is changed and what the audit log says of it are committed together."""
+        async with self._context.pool.acquire() as connection, connection.transaction():
+            yield connection
+
     async def _note(
-        self, request: Request, session: Session, action: str, subject: str, details: dict[str, object] | None = None
+        self,
+        connection: Connection,
+        request: Request,
+        session: Session,
+        action: str,
+        subject: str,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         ip = seen_address(request, self._context) or None
-        await audit.record(self._context.pool, session.account, f"login:{session.login}", action, subject, ip, details)
+        await audit.record(connection, session.account, f"login:{session.login}", action, subject, ip, details)
 
 
 def _living(found: Sequence[keys.ApiKey]) -> list[keys.ApiKey]:

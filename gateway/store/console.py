@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.store.connection import Connection, Pool
-from gateway.store.errors import UnknownAccount
+from gateway.store.errors import LoginTaken, UnknownAccount
 
 SESSION_LASTS = timedelta(hours=8)
 LEAST_PASSWORD_LENGTH = 8
@@ -31,8 +31,9 @@ async def set_login(connection: Connection | Pool, account: str, login: str, pas
     """Give `login` this password, and `account` to see. Sessions that were open are signed out.
 
     Raises:
-        ValueError: the password is shorter than `LEAST_PASSWORD_LENGTH`, or the login is another account's.
+        ValueError: the password is shorter than `LEAST_PASSWORD_LENGTH`.
         UnknownAccount: no directory of that account was applied.
+        LoginTaken: it is another account's.
     """
     if len(password) < LEAST_PASSWORD_LENGTH:
         raise ValueError(f"a password has at least {LEAST_PASSWORD_LENGTH} characters")
@@ -51,7 +52,7 @@ async def set_login(connection: Connection | Pool, account: str, login: str, pas
         password_hash,
     )
     if written is None:
-        raise ValueError(f"the login {login!r} belongs to another account")
+        raise LoginTaken(login)
     await connection.execute("delete from console_sessions where account_id = $1 and login = $2", account, login)
 
 

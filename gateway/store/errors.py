@@ -4,6 +4,7 @@ StoreError
 ├── MigrationChanged     a migration that was applied has another text now
 ├── DoesNotStart         the embedded Postgres does not
 ├── UnknownAccount       no directory of that account was ever applied
+├── LoginTaken           the console's login is another account's
 └── ClaimedElsewhere     an endpoint, number or context of the node is another account's
 """
 
@@ -27,6 +28,11 @@ class DoesNotStart(StoreError):
 class UnknownAccount(StoreError):
     def __init__(self, account: str) -> None:
         super().__init__(f"no account {account!r}: apply its directory first (gateway apply FILE)")
+
+
+class LoginTaken(StoreError):
+    def __init__(self, login: str) -> None:
+        super().__init__(f"the login {login!r} belongs to another account: choose another name")
 
 
 class ClaimedElsewhere(StoreError):

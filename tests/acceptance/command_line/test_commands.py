@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store.connection import Pool
 from tests.acceptance.command_line.conftest import ROOT, Shell
 
 DIRECTORY = str(ROOT / "asterisk-conf/demo-pbx/directory.yaml")
@@ -65,6 +66,28 @@ async def test_keys_are_made_listed_and_revoked(on_postgres: Shell) -> None:
     assert (await on_postgres.run("keys", "revoke", key_id)).status == 0
     again = await on_postgres.run("keys", "revoke", key_id)
     assert (again.status, again.errors) == (1, f"gateway: there is no key '{key_id}' that could be revoked\n")
+
+
+async def test_a_login_of_another_account_is_one_line(on_postgres: Shell, tmp_path: Path) -> None:
+    """Both would be `admin` if nobody said otherwise."""
+    await on_postgres.run("apply", DIRECTORY)
+    other = tmp_path / "other.yaml"
+    other.write_text("account: other\nname: Other\ntime_zone: UTC\ncountry: AU\n")
+    await on_postgres.run("apply", str(other))
+    assert (await on_postgres.run("console", "login", "--account", "acme", "--quiet")).status == 0
+    done = await on_postgres.run("console", "login", "--account", "other")
+    assert (done.status, done.output) == (1, "")
+    assert done.errors == "gateway: the login 'admin' belongs to another account: choose another name\n"
+
+
+async def test_what_the_audit_log_cannot_say_is_not_done(on_postgres: Shell, pool: Pool) -> None:
+    await on_postgres.run("apply", DIRECTORY)
+    await pool.execute("alter table audit_log add constraint full_disk check (action = '') not valid")
+    assert (await on_postgres.run("keys", "create", "--account", "acme", "--name", "crm")).status == 1
+    assert (await on_postgres.run("networks", "allow", "--account", "acme", "10.0.0.1")).status == 1
+    assert (await on_postgres.run("console", "login", "--account", "acme")).status == 1
+    for table in ("api_keys", "allowed_networks", "console_logins"):
+        assert await pool.fetch(f"select from {table}") == []
 
 
 async def test_networks_are_allowed_listed_and_removed(on_postgres: Shell) -> None:
