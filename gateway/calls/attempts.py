@@ -57,8 +57,7 @@ def rung(case: Case) -> list[Rung]:
         for group in alike
     ]
     others = [case.facts.channels[pickup.picker] for pickup in case.pickups]
-    if case.originated_device:
-        others.append(case.facts.first)
+    others += [channel for channel in case.facts.channels.values() if case.is_originated_device(channel)]
     found += [Rung(channel.endpoint, (channel,), None) for channel in others]
     return sorted(found + _unreachable(case, found), key=lambda one: one.started_at)
 
@@ -126,11 +125,16 @@ def _via(case: Case, one: Rung, span: VisitSpan | None) -> Via:
         return "pickup"
     if span:
         return span.kind
-    if one.ringing and rung_by_transfer(case, one.ringing):
+    if _called_back(case, one) or (one.ringing and rung_by_transfer(case, one.ringing)):
         return "transfer"
     if one.ringing and one.legs and rung_by_forward(case, one.legs[0], one.ringing):
         return "forward"
     return "direct"
+
+
+def _called_back(case: Case, one: Rung) -> bool:
+    """Whether Asterisk rang a transferer anew, since the target did not answer."""
+    return one.ringing is None and bool(one.legs) and case.is_originated_device(one.legs[0])
 
 
 def _picked_up(case: Case, one: Rung) -> bool:

@@ -78,13 +78,12 @@ class Case:
     @cached_property
     def originated(self) -> bool:
         """Whether some program, the gateway or another, first rang the one and then dialled the other."""
-        return self.facts.first.is_local or self.originated_device
+        return self.facts.first.is_local or self.is_originated_device(self.facts.first)
 
-    @cached_property
-    def originated_device(self) -> bool:
-        """Whether it rang a user's device itself, without a Local channel before it."""
-        first = self.facts.first
-        return not first.is_local and first.exten == "s" and self.user_of(first) is not None
+    def is_originated_device(self, channel: Channel) -> bool:
+        """Whether a user's device was rung by no channel of the call, and without a Local channel before it."""
+        rung = channel.exten == "s" and channel.unique_id == channel.linked_id
+        return rung and not channel.is_local and self.user_of(channel) is not None
 
     def is_originated_pair(self, channel: Channel) -> bool:
         first = self.facts.first

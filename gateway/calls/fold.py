@@ -2,8 +2,8 @@
 
 Theory of operation. A row belongs to the call that holds its linked id or its unique id; a row
 of an unknown linked id opens a call. When a row shows that two calls share a channel - the same
-unique id under another linked id, or a PICKUP, ATTENDEDTRANSFER or PARK_END that names a channel
-of the other - the younger joins the older. A call is over when all its channels have ended and
+unique id under another linked id, the same bridge, or a PICKUP, ATTENDEDTRANSFER or PARK_END that
+names a channel of the other - the younger joins the older. A call is over when all its channels have ended and
 all its linked ids have; LINKEDID_END alone can come early, when a channel moved on unseen, so a
 call that has only one of the two is given some of the source's own time to show more, and is then
 closed as incomplete. No clock is read: time is what the rows say.
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gateway.calls.case import Case, ToE164, account_of
+from gateway.calls.channels import HOLDING
 from gateway.calls.directory import NodeDirectory
 from gateway.calls.facts import CallFacts
 from gateway.calls.identity import call_id
@@ -26,6 +27,7 @@ from gateway.calls.life import TELLING_ROWS, Life, custom_event, merged_event
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
+from gateway.calls.talk import ROOM_APPS
 
 DOUBT = 30_000_000
 """Microseconds that a call whose channels all hung up is kept open, if its end is not wholly shown."""
@@ -91,6 +93,7 @@ class Fold:
         self._by_linked_id: dict[str, OpenCall] = {}
         self._by_unique_id: dict[str, OpenCall] = {}
         self._by_name: dict[str, OpenCall] = {}
+        self._by_bridge: dict[str, OpenCall] = {}
         self._doubtful: dict[int, OrderedDict[str, tuple[Instant, OpenCall]]] = {
             DOUBT: OrderedDict(),
             LONG_DOUBT: OrderedDict(),
@@ -174,8 +177,9 @@ class Fold:
         by_linked_id = self._by_linked_id.get(row.linked_id)
         by_unique_id = self._by_unique_id.get(row.unique_id)
         if by_linked_id and by_unique_id and by_linked_id is not by_unique_id:
-            # A channel went over to another linked id, and nothing that joins calls was seen.
-            by_linked_id.facts.gap = True
+            if not self._enters_bridge_of(by_linked_id, row):
+                # A channel went over to another linked id, and nothing that joins calls was seen.
+                by_linked_id.facts.gap = True
             return self._merge(by_linked_id, by_unique_id, row.at)
         if by_linked_id:
             return by_linked_id
@@ -191,6 +195,9 @@ class Fold:
         if row.linked_id in self._over:
             return None
         return self._open_call(row)
+
+    def _enters_bridge_of(self, call: OpenCall, row: CelRow) -> bool:
+        return row.event == "BRIDGE_ENTER" and self._by_bridge.get(row.extra.get("bridge_id", "")) is call
 
     def _open_call(self, row: CelRow) -> OpenCall:
         # A linked id is made for its first channel, and is that channel's unique id.
@@ -224,6 +231,10 @@ class Fold:
             other = self._by_unique_id.get(row.extra.get(name, ""))
             if other and other is not call:
                 call = self._merge(call, other, row.at)
+        if row.event == "BRIDGE_ENTER" and _is_of_a_call(row):
+            other = self._by_bridge.setdefault(row.extra.get("bridge_id", ""), call)
+            if other is not call:
+                call = self._merge(call, other, row.at)
         if row.event == "PARK_END" and (retriever := row.extra.get("retriever")):
             other = self._by_name.get(retriever)
             if other and other is not call:
@@ -241,6 +252,9 @@ class Fold:
         for unique_id, channel in younger.facts.channels.items():
             self._by_unique_id[unique_id] = older
             self._by_name[channel.name] = older
+            for stay in channel.stays:
+                if self._by_bridge.get(stay.bridge_id) is younger:
+                    self._by_bridge[stay.bridge_id] = older
         self._touched.pop(younger.id, None)
         self._believe(younger)
         account = self._account(younger)
@@ -310,6 +324,9 @@ class Fold:
             self._by_unique_id.pop(unique_id, None)
             if self._by_name.get(channel.name) is call:
                 self._by_name.pop(channel.name)
+            for stay in channel.stays:
+                if self._by_bridge.get(stay.bridge_id) is call:
+                    self._by_bridge.pop(stay.bridge_id)
 
     def _settle_doubts(self, now: Instant) -> None:
         for patience, doubtful in self._doubtful.items():
@@ -337,6 +354,13 @@ class Fold:
 
     def _touch(self, call: OpenCall) -> None:
         self._touched[call.id] = call
+
+
+def _is_of_a_call(row: CelRow) -> bool:
+    """Whether the bridge that this row enters holds one call: rooms and parking lots hold many."""
+    if row.app in ROOM_APPS or "bridge_id" not in row.extra:
+        return False
+    return row.extra.get("bridge_technology") not in (HOLDING, "softmix")
 
 
 def _ended_at(facts: CallFacts) -> Instant:

@@ -60,6 +60,8 @@ def _dialled_here(case: Case, unique_id: str, talk: Talk) -> bool:
     by = dialler(case, leg)
     if by.isdisjoint(talk.parties):
         return False
+    if ringing.channel.is_local:
+        return True
     return not any(was_moved(case, case.facts.channels[one], ringing.run.started_at) for one in by)
 
 
