@@ -68,15 +68,16 @@ async def place_call(request: Request, caller: Caller) -> Response:
     context = context_of(request)
     key = _idempotency_key(request)
     asked = await read_body(request, PlaceCall)
+    digest = hashlib.sha256(asked.model_dump_json().encode()).digest()
+    now = datetime.now(UTC)
+    # Before the directory is asked, which may be another since.
+    if key is not None and (first := await originations.by_key(context.pool, caller.account, key, now)):
+        return _replayed(first, digest, now)
     directory = await directory_of(context, caller.account)
     if not is_on(directory, context.node):
         # Under the names of this account's devices, others may ring here.
         raise Problem(409, "other_node", f"The account is not on node {context.node}: ask its gateway.")
     user, caller_id = _checked(directory, asked)
-    digest = hashlib.sha256(asked.model_dump_json().encode()).digest()
-    now = datetime.now(UTC)
-    if key is not None and (first := await originations.by_key(context.pool, caller.account, key, now)):
-        return _replayed(first, digest, now)
     await _refuse_blocked(context, caller, directory, asked)
     session = connected(context.ami)
     await _refuse_unreachable(session, user)

@@ -185,6 +185,18 @@ async def test_the_same_key_places_one_call(
     assert len(await state_of(pool)) == 1
 
 
+async def test_the_first_answer_stands_though_the_directory_is_another_since(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory
+) -> None:
+    first = await client.post("/v1/calls", json=GOOD, headers={"Idempotency-Key": "k"})
+    async with pool.acquire() as connection:
+        await directories.apply(connection, replace(acme, users=acme.users[1:]))
+    again = await client.post("/v1/calls", json=GOOD, headers={"Idempotency-Key": "k"})
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(asterisk.told("Originate")) == 1
+
+
 async def test_guards(client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory) -> None:
     limited = replace(acme, outbound=Outbound(deny=("+6125550",), calls_per_minute=1))
     async with pool.acquire() as connection:
