@@ -21,6 +21,7 @@ BATCH_ROWS = 2_000
 WAIT_SECONDS = 0.5
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OVERDUE_CHECK_SECONDS = 2.0
+KEEP_ALIVE = (("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"))
 
 log = structlog.get_logger()
 
@@ -74,7 +75,12 @@ class Ingest:
         self.progress.last_error = type(error).__name__
 
     async def _write(self, connection: Connection) -> None:
-        """The node's only writer holds the lock; the pool gives it back with the connection."""
+        """The node's only writer holds the lock; the pool gives it back with the connection.
+
+        Postgres notices within half a minute when our machine is gone, and gives the lock to another.
+        """
+        for setting, seconds in KEEP_ALIVE:
+            await connection.execute("select set_config($1, $2, false)", setting, seconds)
         await connection.execute("select pg_advisory_lock(hashtextextended('ingest:' || $1, 0))", self._node)
         await self._follow(connection)
 

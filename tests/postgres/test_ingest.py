@@ -10,7 +10,7 @@ from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory
 from gateway.calls.rows import ChannelsAlive, Row
 from gateway.ingest import Ingest
-from gateway.store.connection import Pool
+from gateway.store.connection import Connection, Pool
 from tests.unit.calls.tables import rows
 from tests.unit.calls.test_direct_calls import ANSWERED
 from tests.unit.calls.test_groups_and_queues import BOB_ANSWERS, GROUP
@@ -138,3 +138,19 @@ async def test_what_nobody_foresaw_is_shown_and_tried_again_and_ends_nothing(
     assert (False, "KeyError") in shown
     assert await pool.fetchval("select count(*) from raw_rows") == len(rows(ANSWERED))
     assert await pool.fetchval("select count(*) from events where type = 'call.ended'") == 1
+
+
+async def test_postgres_asks_whether_the_writer_that_holds_the_lock_still_lives(pool: Pool) -> None:
+    """Else, by the kernel's default, a machine that was switched off keeps the lock for two hours."""
+    seen: list[str] = []
+
+    class Looking(Ingest):
+        async def _follow(self, connection: Connection) -> None:
+            # Over a local socket, as here, the values themselves read as 0.
+            rows = await connection.fetch("select source from pg_settings where name like 'tcp_keepalives%'")
+            seen.extend(row["source"] for row in rows)
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Looking(pool, "pbx1", Rows([], 1)).run()
+    assert seen == ["session"] * 3
