@@ -25,6 +25,13 @@ ORDERS: dict[Sort, str] = {
     "longest_first": "duration_ms desc, id desc",
 }
 
+# What a transaction writes bears the time at which it began, and is seen only once it is committed.
+AS_OF = """
+select least(now(), min(xact_start)) from pg_stat_activity
+where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+  and wait_event is distinct from 'advisory'
+"""
+
 NO_GAP = "not exists (select from nodes where gap_at is not null)"
 
 
@@ -52,7 +59,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How far what is shown can be relied upon. `gap`: rows were missed that no operator has accepted."""
+    """How far what is shown can be relied upon. `gap`: rows were missed that no operator has accepted.
+
+    Whatever is not shown yet has, or will have, an `updated_at` of `as_of` or later.
+    """
 
     as_of: str
     open_calls: int
@@ -161,27 +171,33 @@ async def page(
 ) -> Page:
     """Rows, count and freshness as of one moment."""
     query, values = page_query(kind, account, wanted, sort, offset, limit)
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        records = await connection.fetch(query, *values)
-        count: int | None = None
-        if total:
-            source, bound = statement(kind, account, wanted)
-            count = await connection.fetchval(f"select count(*) {source}", *bound)
-        fresh = await freshness(connection, account)
+    async with pool.acquire() as connection:
+        as_of = await connection.fetchval(AS_OF)
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            records = await connection.fetch(query, *values)
+            count: int | None = None
+            if total:
+                source, bound = statement(kind, account, wanted)
+                count = await connection.fetchval(f"select count(*) {source}", *bound)
+            fresh = await _freshness(connection, account, as_of)
     return Page([_row(record) for record in records[:limit]], len(records) > limit, count, fresh)
 
 
-async def freshness(connection: Connection | Pool, account: str) -> Freshness:
+async def freshness(pool: Pool, account: str) -> Freshness:
+    return await _freshness(pool, account, await pool.fetchval(AS_OF))
+
+
+async def _freshness(connection: Connection | Pool, account: str, as_of: datetime) -> Freshness:
     record = await connection.fetchrow(
         f"""
-        select now() as as_of, not {NO_GAP} as gap,
+        select not {NO_GAP} as gap,
                (select count(*) from calls
                 where account_id = $1 and state <> 'ended' and merged_into is null) as open_calls
         """,
         account,
     )
     assert record is not None
-    return Freshness(to_text(from_datetime(record["as_of"])), record["open_calls"], record["gap"])
+    return Freshness(to_text(from_datetime(as_of)), record["open_calls"], record["gap"])
 
 
 @dataclass(frozen=True, slots=True)

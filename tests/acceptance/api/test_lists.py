@@ -57,6 +57,20 @@ async def test_the_document_is_the_folds_with_revision_and_time(
     assert call["revision"] == 1
 
 
+async def test_who_asks_for_what_was_updated_since_the_last_answer_misses_nothing(
+    client: httpx.AsyncClient, pool: Pool, acme: Directory
+) -> None:
+    """Rows bear the time at which their transaction began, and the answer came before it was committed."""
+    record = inbound(acme, instant(NOON))
+    async with pool.acquire() as connection, connection.transaction():
+        await calls.write_records(connection, [record])
+        first = (await client.get("/v1/calls")).json()
+        status = (await client.get("/v1/status")).json()
+    assert first["data"] == []
+    for as_of in (first["as_of"], status["as_of"]):
+        assert ids(await client.get("/v1/calls", params={"updated_since": as_of})) == [record.id]
+
+
 async def test_a_plain_date_is_the_accounts_whole_day(client: httpx.AsyncClient, three: list[CallRecord]) -> None:
     assert len(ids(await client.get("/v1/calls?from=2026-11-03&to=2026-11-03"))) == 3
     assert ids(await client.get("/v1/calls?from=2026-11-04")) == []
