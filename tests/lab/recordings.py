@@ -12,7 +12,7 @@ from gateway.calls.directory import Directory, NodeDirectory
 from gateway.calls.fold import Fold
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord
-from gateway.calls.rows import Row
+from gateway.calls.rows import ChannelsAlive, Row
 from gateway.directory_file import read
 from gateway.numbering import to_e164
 from tests.lab.scenarios.model import Expected
@@ -71,6 +71,13 @@ class Recording:
         return phones
 
     async def rows(self, source: str) -> list[Row]:
+        rows = await self._recorded(source)
+        if any(call.outcome == "lost" for call in self.expected):
+            # What a gateway learns when it is connected again: Asterisk was killed, no channel lives.
+            rows.append(ChannelsAlive(rows[-1].at + 2, rows[-1].at + 1, frozenset()))
+        return rows
+
+    async def _recorded(self, source: str) -> list[Row]:
         if source == "journal":
             journal = JournalSource(self.place / "journal.csv", self.place / "queue_log")
             return list((await journal.read({}, 100_000)).rows)

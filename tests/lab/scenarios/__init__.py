@@ -7,10 +7,38 @@ are played on the demo PBX. What is also (or only) played on the foreign one is 
 from collections.abc import Mapping
 
 from tests.lab.asterisk import Pbx
-from tests.lab.scenarios import accounts, basic, click, devices, forwarding, groups, queues, voicemail
+from tests.lab.scenarios import (
+    accounts,
+    applications,
+    basic,
+    click,
+    conference,
+    devices,
+    forwarding,
+    groups,
+    parking,
+    pickup,
+    queues,
+    transfers,
+    voicemail,
+)
 from tests.lab.scenarios.model import Play
 
-FAMILIES = (basic, devices, click, groups, queues, forwarding, voicemail, accounts)
+FAMILIES = (
+    basic,
+    devices,
+    click,
+    groups,
+    queues,
+    forwarding,
+    voicemail,
+    accounts,
+    transfers,
+    pickup,
+    parking,
+    conference,
+    applications,
+)
 SCENARIOS: tuple[Play, ...] = tuple(play for family in FAMILIES for play in family.SCENARIOS)
 PLAYED_ON: Mapping[Pbx, tuple[Play, ...]] = {
     "demo": SCENARIOS,
