@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from gateway.api.context import ApiContext
 from gateway.api.problems import ProblemMiddleware, answer_http_exception
 from gateway.api.routes import ROUTES
-from gateway.api.slowing import WrongKeys
+from gateway.api.slowing import Seldom, WrongKeys
 
 
 def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -22,4 +22,5 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
     )
     app.state.context = context
     app.state.wrong_keys = WrongKeys()
+    app.state.refusals = Seldom()
     return app

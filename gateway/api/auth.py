@@ -61,7 +61,8 @@ async def authenticate(request: Request) -> Caller:
         await request.app.state.wrong_keys.slow_down(f"ip {ip}", f"key {parts[0] if parts else ''}")
         raise _unauthorised()
     if not ip or not await networks.is_allowed(context.pool, key.account, ip):
-        await audit.record(context.pool, key.account, f"key:{key.id}", "ip.refused", ip, ip or None)
+        if request.app.state.refusals.due(f"{key.id} {ip}"):
+            await audit.record(context.pool, key.account, f"key:{key.id}", "ip.refused", ip, ip or None)
         raise _unauthorised("ip_not_allowed", f"The address {ip or 'unknown'} is not allowed.", ip)
     await _note_use(context, key, ip)
     return Caller(key.account, key.id, key.scopes, ip)

@@ -1,4 +1,6 @@
-"""Wrong keys cost time: each further one from the same address, or for the same key id, waits longer."""
+"""What comes too often: each further wrong key from an address, or for a key id, waits longer; of refused
+addresses the audit log hears once a minute.
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -30,3 +32,21 @@ class WrongKeys:
         while len(self._counts) > MOST_ENTRIES:
             self._counts.popitem(last=False)
         return min(LONGEST_SECONDS, max(0, count - FREE) * STEP_SECONDS)
+
+
+class Seldom:
+    """Whether it is time to note something again; bounded, the oldest entries go first."""
+
+    def __init__(self) -> None:
+        self._noted: OrderedDict[str, float] = OrderedDict()
+
+    def due(self, what: str) -> bool:
+        """True once a minute for the same."""
+        now = monotonic()
+        if what in self._noted and now - self._noted[what] < FORGOTTEN_AFTER_SECONDS:
+            return False
+        self._noted.pop(what, None)
+        self._noted[what] = now
+        while len(self._noted) > MOST_ENTRIES:
+            self._noted.popitem(last=False)
+        return True

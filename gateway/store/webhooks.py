@@ -261,14 +261,17 @@ async def delivered(pool: Pool, delivery: Delivery, status: int, latency_ms: int
 async def failed(
     pool: Pool, delivery: Delivery, status: int | None, error: str, latency_ms: int, again_in: timedelta | None
 ) -> None:
-    """Note a failed try; `again_in` None gives the delivery up."""
+    """Note a failed try; `again_in` None gives the delivery up.
+
+    What was delivered by another dispatcher meanwhile, or given up with its endpoint, stays so.
+    """
     await pool.execute(
         """
         update webhook_deliveries
-        set state = case when $7::interval is null then 'dead' else 'pending' end,
+        set state = case when $7::interval is null or state = 'dead' then 'dead' else 'pending' end,
             next_try_at = now() + coalesce($7::interval, interval '0'),
             last_status = $4, last_error = $5, last_latency_ms = $6
-        where account_id = $1 and webhook_id = $2 and sequence = $3
+        where account_id = $1 and webhook_id = $2 and sequence = $3 and state <> 'delivered'
         """,
         delivery.account,
         delivery.webhook_id,

@@ -189,6 +189,20 @@ async def test_an_endpoint_that_is_gone_is_switched_off(pool: Pool, box: SecretB
     assert len(receiver.received) == 1
 
 
+async def test_a_failure_that_is_noted_late_revives_nothing(pool: Pool, box: SecretBox) -> None:
+    async with pool.acquire() as connection:
+        await webhooks.create(connection, "acme", "wh1", "https://example.com/", box.seal(new_secret()), ())
+    await tell(pool, (CALL_A, "call.started"), (CALL_B, "call.started"))
+    await webhooks.enqueue(pool)
+    one, other = sorted(await webhooks.claim(pool, 20), key=lambda delivery: delivery.sequence)
+    await webhooks.delivered(pool, one, 200, 5)
+    await webhooks.disable(pool, "acme", "wh1")
+    for delivery in (one, other):
+        await webhooks.failed(pool, delivery, 500, "answered 500", 5, timedelta(0))
+    states = {d.sequence: (d.state, d.last_status) for d in await webhooks.list_deliveries(pool, "acme", "wh1", 10)}
+    assert states == {one.sequence: ("delivered", 200), other.sequence: ("dead", 500)}
+
+
 async def test_a_private_address_is_refused_at_connect(pool: Pool, box: SecretBox) -> None:
     receiver = Receiver(new_secret())
     async with dispatching_to(pool, box, receiver, allowed=()):

@@ -57,6 +57,20 @@ async def test_a_refused_address_is_told_only_to_the_holder_of_a_key(context: Ap
     assert [(entry.action, entry.ip) for entry in await audit.newest(pool, "acme")] == [("ip.refused", "198.51.100.9")]
 
 
+async def test_who_asks_again_and_again_from_a_refused_address_does_not_fill_the_audit_log(
+    context: ApiContext, key: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("gateway.api.slowing.monotonic", lambda: now)
+    async with at(context, "198.51.100.9") as client:
+        for _ in range(3):
+            assert (await client.get("/v1/calls", headers={"token": key})).status_code == 401
+        assert len(await audit.newest(pool, "acme")) == 1
+        now += 60
+        await client.get("/v1/calls", headers={"token": key})
+    assert len(await audit.newest(pool, "acme")) == 2
+
+
 async def test_an_ipv4_address_mapped_into_ipv6_counts_as_ipv4(context: ApiContext, key: str) -> None:
     async with at(context, "::ffff:192.0.2.7") as client:
         assert (await client.get("/v1/calls", headers={"token": key})).status_code == 200
