@@ -100,6 +100,7 @@ class DirectoryPart(_Part):
     users: list[UserPart] = []
     queues: list[GroupPart] = []
     ring_groups: list[RingGroupPart] = []
+    inbound_routes: dict[str, Annotated[str, BeforeValidator(_text)]] = {}
     outbound: OutboundPart = OutboundPart()
 
 
@@ -176,6 +177,12 @@ def _faults(part: DirectoryPart) -> Iterator[tuple[Place, str]]:
     for place, number in [*extensions[len(part.users) :], *groups]:
         if number in users:
             yield place, f"{number} is a user's number"
+    known = {number for _, number in extensions + groups}
+    for public, extension in part.inbound_routes.items():
+        if to_e164(public, part.country) not in numbers:
+            yield ("inbound_routes", public), f"{public} is not among the account's numbers"
+        if extension not in known:
+            yield ("inbound_routes", public), f"{extension} is no number of a user, queue or ring group"
 
 
 def _twice(what: str, found: list[tuple[Place, str]]) -> Iterator[tuple[Place, str]]:
@@ -214,6 +221,7 @@ def _directory(part: DirectoryPart) -> Directory:
         ),
         queues=tuple(Group(queue.number, queue.name) for queue in part.queues),
         ring_groups=tuple(Group(group.number, group.name) for group in part.ring_groups),
+        inbound_routes=tuple((public(number) or "", exten) for number, exten in part.inbound_routes.items()),
         outbound=Outbound(
             part.outbound.context,
             tuple(part.outbound.allow),

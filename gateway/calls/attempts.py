@@ -6,14 +6,14 @@ but for which no channel was made was not reachable.
 
 from dataclasses import dataclass
 
-from gateway.calls.case import Case
+from gateway.calls.case import SAME_MOMENT, Case
 from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing
 from gateway.calls.forwarding import rung_by_forward
 from gateway.calls.record import Attempt, AttemptResult, Via
 from gateway.calls.rows import Instant
-from gateway.calls.transfers import SAME_MOMENT, rung_by_transfer
-from gateway.calls.visits import VisitSpan, left_by_key, span_of
+from gateway.calls.transfers import rung_by_transfer
+from gateway.calls.visits import BY_DIALPLAN, VisitSpan, left_by_key, span_of
 
 BUSY, DECLINED, FORWARDED, ELSEWHERE, CANCELLED = 17, 21, 23, 26, 127
 GIVEN_UP = (0, 16, CANCELLED)
@@ -92,7 +92,7 @@ def _unreachable(case: Case, found: list[Rung]) -> list[Rung]:
 def _attempt(case: Case, one: Rung, spans: list[VisitSpan]) -> Attempt:
     endpoint = case.endpoint(one.endpoint)
     user = endpoint.user if endpoint else None
-    span = span_of(spans, one.ringing)
+    span = span_of(spans, (one.legs and case.chains.get(one.legs[0].unique_id)) or (one.ringing,))
     answered = one.answered_leg
     ends = [leg.ended_at for leg in one.legs]
     if not one.legs:
@@ -167,13 +167,20 @@ def _leg_result(case: Case, leg: Channel, ringing: Ringing | None) -> AttemptRes
         return "declined"
     if cause == ELSEWHERE or any(pickup.rang == leg.unique_id for pickup in case.facts.pickups):
         return "answered_elsewhere"
-    if cause == FORWARDED:
+    if cause == FORWARDED or _sent_on(case, leg, ringing):
         return "answered_elsewhere" if _another_answered(case, ringing) else "no_answer"
     if cause in GIVEN_UP:
         if _another_answered(case, ringing, leg.ended_at):
             return "answered_elsewhere"
         return "cancelled" if cause == CANCELLED or _caller_gave_up(case, leg.ended_at, ringing) else "no_answer"
     return "failed"
+
+
+def _sent_on(case: Case, leg: Channel, ringing: Ringing | None) -> bool:
+    """Whether the phone sent the call elsewhere when this leg ended: its cause need not say so."""
+    return ringing is not None and any(
+        forward.unique_id == ringing.channel.unique_id and _ended_at(leg, forward.at) for forward in case.facts.forwards
+    )
 
 
 def _another_answered(case: Case, ringing: Ringing | None, at: Instant | None = None) -> bool:
@@ -189,8 +196,22 @@ def _caller_gave_up(case: Case, at: Instant, ringing: Ringing | None) -> bool:
     """
     if ringing and left_by_key(ringing) and abs((ringing.run.ended_at or 0) - at) <= SAME_MOMENT:
         return True
+    if ringing and _taken_away(ringing.channel, at):
+        return True
     for_whom = {*case.caller_channels, *((ringing.channel.unique_id,) if ringing else ())}
     return any(
-        channel.hung_up_itself and channel.ended_at is not None and abs(channel.ended_at - at) <= SAME_MOMENT
+        channel.hung_up_itself and _ended_at(channel, at)
         for channel in (case.facts.channels[unique_id] for unique_id in for_whom)
     )
+
+
+def _taken_away(channel: Channel, at: Instant) -> bool:
+    """Whether an operator ended the channel that rang; a Dial that rang out leaves NOANSWER, this one CANCEL."""
+    hangup = channel.hangup
+    if hangup is None or hangup.source == BY_DIALPLAN:
+        return False
+    return hangup.dialstatus == "CANCEL" and _ended_at(channel, at)
+
+
+def _ended_at(channel: Channel, at: Instant) -> bool:
+    return channel.ended_at is not None and abs(channel.ended_at - at) <= SAME_MOMENT

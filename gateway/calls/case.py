@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from gateway.calls.channels import Channel
-from gateway.calls.dialling import Ringing, ringings, root_of
+from gateway.calls.channels import AppRun, Channel
+from gateway.calls.dialling import Ringing, chain_of, made_by, ringings
 from gateway.calls.directory import Directory, Endpoint, NodeDirectory, User
 from gateway.calls.facts import CallFacts, Pickup
 from gateway.calls.origination import RING_CONTEXT, Origination
 from gateway.calls.record import Party
 from gateway.calls.rows import Instant
 from gateway.calls.talk import Talk, talks
+
+SAME_MOMENT = 50_000
+"""Microseconds: what one act did to several channels, in whatever order it is written."""
 
 ToE164: TypeAlias = Callable[[str, str], str | None]
 """(number as it came, country) to E.164, or None where it is no number of the public network."""
@@ -90,10 +93,15 @@ class Case:
         return first.is_local and channel.is_local and channel.pair == first.pair
 
     @cached_property
+    def chains(self) -> dict[str, tuple[Ringing, ...]]:
+        """The runs that rang each called leg, from the nearest to the root, by the leg's unique id."""
+        found = ((leg.unique_id, chain_of(self.facts, leg, self.runs)) for leg in self.facts.legs())
+        return {unique_id: chain for unique_id, chain in found if chain}
+
+    @cached_property
     def roots(self) -> dict[str, Ringing]:
-        """The run that rang each called leg, by the leg's unique id."""
-        found = ((leg.unique_id, root_of(self.facts, leg, self.runs)) for leg in self.facts.legs())
-        return {unique_id: ringing for unique_id, ringing in found if ringing is not None}
+        """The run that rang each called leg in the end."""
+        return {unique_id: chain[-1] for unique_id, chain in self.chains.items()}
 
     @cached_property
     def first_answers(self) -> dict[int, Instant]:
@@ -122,6 +130,46 @@ class Case:
             leg.unique_id
             for leg in self.facts.legs()
             if self.rings_the_user(self.roots.get(leg.unique_id)) and leg.first_bridged_at() is not None
+        )
+
+    def places(self, channel: Channel, run: AppRun) -> list[str]:
+        """The extensions at which the dialplan stood before and at this run.
+
+        For a call from outside, the public number that it dialled stands for the extension to which it leads.
+        """
+        if self.is_originated_pair(channel) and channel.half == "1":
+            # Its first place is for whom it was originated, not whom it dialled.
+            wanted = [self.origination.destination] if self.origination else []
+            return [*wanted, *(place for place in run.places if place != channel.exten)]
+        if channel.is_local or self.user_of(channel):
+            return list(run.places)
+        return [self.node.extension_of(self.account, place) for place in run.places]
+
+    def on_behalf_of(self, channel: Channel) -> frozenset[str]:
+        """The parties (unique ids) for whom a channel runs what it runs: itself, or who is behind a Local half."""
+        if not channel.is_local:
+            return frozenset((channel.unique_id,))
+        if self.is_originated_pair(channel):
+            return self.caller_channels
+        near = self.facts.by_name(channel.pair + ";1")
+        outer = made_by(self.facts, near, [run for run in self.runs if run.channel is not channel]) if near else None
+        if outer is not None and outer.channel is not near:
+            return self.on_behalf_of(outer.channel)
+        return self._consulting(near) if near else frozenset()
+
+    def _consulting(self, near: Channel) -> frozenset[str]:
+        """Who first shared a bridge with a consultation's Local channel."""
+        stay = near.stays[0] if near.stays else None
+        if stay is None:
+            return frozenset()
+        return frozenset(
+            channel.unique_id
+            for channel in self.facts.channels.values()
+            for other in channel.stays
+            if not channel.is_local
+            and other.bridge_id == stay.bridge_id
+            and other.entered_at <= stay.entered_at + SAME_MOMENT
+            and (other.left_at is None or other.left_at > stay.entered_at)
         )
 
     def endpoint(self, name: str) -> Endpoint | None:

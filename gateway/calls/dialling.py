@@ -105,7 +105,7 @@ def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | No
     for likely in (
         [run for run in ringing if run.names(leg)],
         [run for run in ringing if run.is_queue],
-        [run for run in ringing if run.channel.unique_id in facts.forwarders],
+        [run for run in ringing if any(forward.unique_id == run.channel.unique_id for forward in facts.forwards)],
     ):
         if likely:
             return likely[-1]
@@ -115,17 +115,17 @@ def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | No
     return ringing[-1] if ringing and not leg.is_local else None
 
 
-def root_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | None:
-    """The run that rang for this leg in the end, looking through Local channels that were rung."""
-    ringing = made_by(facts, leg, runs)
-    for _ in range(len(facts.channels)):
-        if ringing is None or not ringing.channel.is_local:
-            return ringing
-        first_half = facts.by_name(ringing.channel.pair + ";1")
-        if first_half is None:
-            return ringing
-        outer = made_by(facts, first_half, [run for run in runs if run is not ringing])
-        if outer is None:
-            return ringing
-        ringing = outer
-    return ringing
+def chain_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> tuple[Ringing, ...]:
+    """The runs that rang for this leg, from the one that made it to the one that rang in the end.
+
+    Local channels that were rung are looked through; the last is the root.
+    """
+    chain: list[Ringing] = []
+    made: Channel | None = leg
+    while made is not None and len(chain) < len(facts.channels):
+        ringing = made_by(facts, made, [run for run in runs if run not in chain])
+        if ringing is None:
+            break
+        chain.append(ringing)
+        made = facts.by_name(ringing.channel.pair + ";1") if ringing.channel.is_local else None
+    return tuple(chain)

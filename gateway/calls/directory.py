@@ -65,7 +65,11 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One account's directory. `account` is its identifier, `country` ISO 3166 alpha-2."""
+    """One account's directory. `account` is its identifier, `country` ISO 3166 alpha-2.
+
+    `inbound_routes`: (public number, the extension to which the dialplan leads it), for dialplans whose channel
+    events do not show the extension.
+    """
 
     account: str
     name: str
@@ -78,6 +82,7 @@ class Directory:
     users: tuple[User, ...] = ()
     queues: tuple[Group, ...] = ()
     ring_groups: tuple[Group, ...] = ()
+    inbound_routes: tuple[tuple[str, str], ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
 
     def to_document(self) -> dict[str, Any]:
@@ -93,6 +98,7 @@ class Directory:
         fields["users"] = tuple(User(**{**user, "devices": tuple(user["devices"])}) for user in document["users"])
         fields["queues"] = tuple(Group(**queue) for queue in document["queues"])
         fields["ring_groups"] = tuple(Group(**group) for group in document["ring_groups"])
+        fields["inbound_routes"] = tuple((number, exten) for number, exten in document.get("inbound_routes", ()))
         outbound = document["outbound"]
         fields["outbound"] = Outbound(
             **{**outbound, "allow": tuple(outbound["allow"]), "deny": tuple(outbound["deny"])}
@@ -124,6 +130,7 @@ class NodeDirectory:
         self._users: dict[tuple[str, str], User] = {}
         self._queues: dict[tuple[str, str], Group] = {}
         self._ring_groups: dict[tuple[str, str], Group] = {}
+        self._inbound_routes: dict[tuple[str, str], str] = {}
         for directory in directories:
             self._add(directory)
 
@@ -140,6 +147,8 @@ class NodeDirectory:
             self._numbers[number.lstrip("+")] = account
         for context in directory.contexts:
             self._contexts[context] = account
+        for number, exten in directory.inbound_routes:
+            self._inbound_routes[account, number.lstrip("+")] = exten
         for queue in directory.queues:
             self._queues[account, queue.name] = queue
         for group in directory.ring_groups:
@@ -156,6 +165,10 @@ class NodeDirectory:
 
     def account_of_context(self, context: str) -> str | None:
         return self._contexts.get(context)
+
+    def extension_of(self, account: str, place: str) -> str:
+        """The extension to which a public number leads, if the directory says so; any other place is itself."""
+        return self._inbound_routes.get((account, place.lstrip("+")), place)
 
     def user(self, account: str, number: str) -> User | None:
         return self._users.get((account, number))

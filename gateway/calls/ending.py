@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from gateway.calls.attempts import Rung, result_of
-from gateway.calls.case import Case
+from gateway.calls.case import SAME_MOMENT, Case
 from gateway.calls.channels import Channel
 from gateway.calls.record import HungUpBy, Outcome, Visit
 from gateway.calls.rows import Instant
 from gateway.calls.talk import Talk
-from gateway.calls.transfers import SAME_MOMENT
 from gateway.calls.voicemail import voicemail
 
 DESTINATIONS = ("Echo", "VoiceMailMain", "ConfBridge", "MeetMe", "Page")
@@ -64,8 +63,6 @@ def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tupl
     results = [result_of(case, one) for one in last]
     for result, outcome in PRECEDENCE:
         if result in results:
-            if outcome == "no_answer" and case.rings_the_user(last[0].ringing) and _system_cancelled(case):
-                return "cancelled", "cancelled"
             return outcome, "unreachable" if result == "unreachable" else outcome
     if not last and _caller_hung_up(case):
         return "cancelled", "cancelled"
@@ -86,16 +83,6 @@ def _queue_last_visited(visits: tuple[Visit, ...], last: list[Rung]) -> Visit | 
     if queue is None or queue.ended_at is None:
         return queue
     return None if any(one.started_at >= queue.ended_at - SAME_MOMENT for one in last) else queue
-
-
-def _system_cancelled(case: Case) -> bool:
-    """Whether the originated channel was hung up from outside while the user's devices rang.
-
-    A Dial that timed out leaves dialstatus NOANSWER on the half that ran it; one whose channel
-    was taken away leaves CANCEL.
-    """
-    dialling = case.facts.other_half(case.facts.first)
-    return bool(dialling and dialling.hangup and dialling.hangup.dialstatus == "CANCEL")
 
 
 def _rung_last(everyone: list[Rung]) -> list[Rung]:
@@ -159,7 +146,10 @@ def _left_at(channel: Channel) -> Instant:
 def _who_gave_up(case: Case, last: list[Rung], outcome: Outcome) -> HungUpBy:
     if _caller_hung_up(case):
         return "caller"
-    return "callee" if last and outcome in ("busy", "declined") else "system"
+    if not last or outcome not in ("busy", "declined"):
+        return "system"
+    own = case.rings_the_user(last[0].ringing) or case.facts.first in last[0].legs
+    return "caller" if own else "callee"
 
 
 def _cause_of_talk(case: Case, answer: Talk) -> int | None:

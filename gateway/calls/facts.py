@@ -37,6 +37,13 @@ class Transfer(NamedTuple):
     event: str
 
 
+class Forward(NamedTuple):
+    """A phone sent the call of the channel that rang it elsewhere (302)."""
+
+    at: Instant
+    unique_id: str
+
+
 @dataclass(slots=True)
 class CallFacts:
     """`channels` by unique id, in the order in which they were first seen. `gap`: rows of it were lost for sure."""
@@ -48,8 +55,7 @@ class CallFacts:
     user_events: list[UserEvent] = field(default_factory=list)
     pickups: list[Pickup] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
-    forwarders: set[str] = field(default_factory=set)
-    """The unique ids of channels whose call a phone sent elsewhere (302)."""
+    forwards: list[Forward] = field(default_factory=list)
     ended_linked_ids: set[str] = field(default_factory=set)
     gap: bool = False
     last_row_at: Instant = 0
@@ -107,7 +113,7 @@ class CallFacts:
             case "BLINDTRANSFER" | "ATTENDEDTRANSFER":
                 self.transfers.append(Transfer(row.at, row.unique_id, row.event))
             case "FORWARD":
-                self.forwarders.add(row.unique_id)
+                self.forwards.append(Forward(row.at, row.unique_id))
 
     def _take_pickup(self, row: CelRow) -> None:
         picker = row.extra.get("pickup_channel_uniqueid")
@@ -126,7 +132,7 @@ class CallFacts:
         self.user_events += other.user_events
         self.pickups += other.pickups
         self.transfers += other.transfers
-        self.forwarders |= other.forwarders
+        self.forwards += other.forwards
         self.ended_linked_ids |= other.ended_linked_ids
         self.gap = self.gap or other.gap
         self.last_row_at = max(self.last_row_at, other.last_row_at)

@@ -17,8 +17,6 @@ def rung_by_forward(case: Case, leg: Channel, ringing: Ringing) -> bool:
 def _user_wanted(case: Case, ringing: Ringing) -> str | None:
     """The number of the first user at whose extension the ringing channel ever stood, if it stood at one."""
     channel = ringing.channel
-    places = [place for run in channel.runs if run.started_at <= ringing.run.started_at for place in run.places]
-    if case.is_originated_pair(channel):
-        # Its first place is for whom it was originated, not whom it dialled.
-        places = [place for place in places if place != channel.exten]
+    runs = [run for run in channel.runs if run.started_at <= ringing.run.started_at]
+    places = [place for run in runs for place in case.places(channel, run)]
     return next((place for place in places if case.node.user(case.account, place)), None)

@@ -124,7 +124,7 @@ def _with_visit_id(attempt: Attempt, call_id: str, ended_at: Instant | None) -> 
     return replace(
         attempt,
         ended_at=attempt.ended_at if attempt.ended_at is not None else ended_at,
-        result=attempt.result if attempt.result or ended_at is None else "no_answer",
+        result=attempt.result if attempt.result or ended_at is None else "failed",
         visit=f"{call_id}-{attempt.visit}" if attempt.visit else None,
     )
 
@@ -147,7 +147,7 @@ def _answer(case: Case) -> Talk | None:
 def _direction(case: Case) -> Direction:
     wanted = _wanted(case)
     if case.originated:
-        return "internal" if _is_extension(case, wanted) else "outbound"
+        return "internal" if not wanted or _is_extension(case, wanted) else "outbound"
     endpoint = case.endpoint(case.facts.first.endpoint)
     if endpoint is None or endpoint.role == "trunk":
         return "inbound"
@@ -193,9 +193,10 @@ def _originating_user(case: Case) -> UserRef | None:
 def _callee(case: Case, everyone: list[Rung], visit_spans: list[VisitSpan], direction: Direction) -> Callee:
     """Whom the caller wanted: the number first dialled, and who or what is at it."""
     wanted = _wanted(case)
-    user = case.node.user(case.account, wanted)
-    queue = next((q.ref for q in case.directory.queues if q.number == wanted), None)
-    group = case.node.ring_group(case.account, wanted)
+    exten = case.node.extension_of(case.account, wanted) if direction == "inbound" else wanted
+    user = case.node.user(case.account, exten)
+    queue = next((q.ref for q in case.directory.queues if q.number == exten), None)
+    group = case.node.ring_group(case.account, exten)
     if direction == "inbound":
         first_visit = visit_spans[0] if visit_spans else None
         queue = queue or _group_of(first_visit, "queue")

@@ -4,7 +4,7 @@ from gateway.calls.case import Case
 from gateway.calls.record import How, Segment
 from gateway.calls.rows import Instant
 from gateway.calls.talk import FLICKER, Talk, in_room
-from gateway.calls.transfers import dialler, was_moved
+from gateway.calls.transfers import was_moved
 
 
 def segments(case: Case, ended_at: Instant | None) -> tuple[Segment, ...]:
@@ -53,11 +53,10 @@ def _came_from_parking(case: Case, unique_id: str, talk: Talk) -> bool:
 
 def _dialled_here(case: Case, unique_id: str, talk: Talk) -> bool:
     """Whether this party is a leg that one of the others rang, of its own accord, and met here first."""
-    leg = case.facts.channels[unique_id]
     ringing = case.roots.get(unique_id)
     if ringing is None or _first_talk_of(case, unique_id) is not talk:
         return False
-    by = dialler(case, leg)
+    by = case.on_behalf_of(ringing.channel)
     if by.isdisjoint(talk.parties):
         return False
     if ringing.channel.is_local:

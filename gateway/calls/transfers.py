@@ -5,13 +5,10 @@ of a consultation, be it a Local channel that no application rang (by key, by AM
 transferer's second call that was joined to the first (REFER with Replaces, RFC 3891).
 """
 
-from gateway.calls.case import Case
+from gateway.calls.case import SAME_MOMENT, Case
 from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing
 from gateway.calls.rows import Instant
-
-SAME_MOMENT = 50_000
-"""Microseconds: the ends of two channels that one act ended, in whatever order they are written."""
 
 
 def rung_by_transfer(case: Case, ringing: Ringing) -> bool:
@@ -34,35 +31,6 @@ def was_moved(case: Case, channel: Channel, before: Instant) -> bool:
         and talk.ended_at <= before + SAME_MOMENT
         and not _left_by_hanging_up(case, [one for one in talk.parties if one != channel.unique_id], talk.ended_at)
         for talk in case.talks
-    )
-
-
-def dialler(case: Case, leg: Channel) -> frozenset[str]:
-    """The parties (unique ids) on whose behalf this leg was rung."""
-    ringing = case.roots.get(leg.unique_id)
-    if ringing is None:
-        return frozenset()
-    if not ringing.channel.is_local:
-        return frozenset((ringing.channel.unique_id,))
-    if case.is_originated_pair(ringing.channel):
-        return case.caller_channels
-    return _consulting(case, ringing.channel)
-
-
-def _consulting(case: Case, half: Channel) -> frozenset[str]:
-    """Who first shared a bridge with the consultation's Local channel."""
-    near = case.facts.by_name(half.pair + ";1")
-    stay = near.stays[0] if near and near.stays else None
-    if stay is None:
-        return frozenset()
-    return frozenset(
-        channel.unique_id
-        for channel in case.facts.channels.values()
-        for other in channel.stays
-        if not channel.is_local
-        and other.bridge_id == stay.bridge_id
-        and other.entered_at <= stay.entered_at + SAME_MOMENT
-        and (other.left_at is None or other.left_at > stay.entered_at)
     )
 
 

@@ -7,12 +7,11 @@ dialplan stood at an extension that the directory names as a ring group.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.calls.case import Case
+from gateway.calls.case import SAME_MOMENT, Case
 from gateway.calls.dialling import Ringing
 from gateway.calls.record import Attempt, GroupRef, UserRef, Visit, VisitKind
 from gateway.calls.rows import Instant, QueueRow
 from gateway.calls.talk import Talk, connected_ms
-from gateway.calls.transfers import SAME_MOMENT
 
 BY_DIALPLAN = "dialplan/builtin"
 """The hangupsource of a channel that the dialplan ended."""
@@ -54,6 +53,8 @@ class VisitSpan:
     group: GroupRef
     runs: list[Ringing] = field(default_factory=list)
     queue_rows: list[QueueRow] = field(default_factory=list)
+    talk: Talk | None = None
+    """The talk that goes on when the Local channel that visited was taken out of its path."""
 
     @property
     def started_at(self) -> Instant:
@@ -61,7 +62,7 @@ class VisitSpan:
 
     @property
     def ended_at(self) -> Instant | None:
-        return self.runs[-1].run.ended_at
+        return self.talk.ended_at if self.talk else self.runs[-1].run.ended_at
 
 
 def spans(case: Case) -> list[VisitSpan]:
@@ -81,11 +82,23 @@ def spans(case: Case) -> list[VisitSpan]:
             last.runs.append(ringing)
         elif ring_group is not None:
             found.append(VisitSpan(_key(found, "ring_group"), "ring_group", ring_group, [ringing]))
+    for span in found:
+        span.talk = _outlasting(case, span)
     return found
 
 
-def span_of(found: Iterable[VisitSpan], ringing: Ringing | None) -> VisitSpan | None:
-    return next((span for span in found if ringing is not None and any(r.run is ringing.run for r in span.runs)), None)
+def _outlasting(case: Case, span: VisitSpan) -> Talk | None:
+    end = span.ended_at
+    if end is None or not span.runs[-1].channel.is_local:
+        return None
+    talk = _first_talk(case, span)
+    return talk if talk and (talk.ended_at is None or talk.ended_at > end) else None
+
+
+def span_of(found: Iterable[VisitSpan], chain: Iterable[Ringing | None]) -> VisitSpan | None:
+    """The visit in which a leg was rung, by the runs that rang it."""
+    runs = [id(ringing.run) for ringing in chain if ringing is not None]
+    return next((span for span in found if any(id(ringing.run) in runs for ringing in span.runs)), None)
 
 
 def visit(case: Case, call_id: str, span: VisitSpan, rung: tuple[Attempt, ...], until: Instant) -> Visit:
@@ -120,7 +133,7 @@ def _ring_group(case: Case, ringing: Ringing) -> GroupRef | None:
 
     A dialplan that dials in a subroutine shows `s` or a routine's name: the extension came before.
     """
-    for exten in reversed(ringing.run.places):
+    for exten in reversed(case.places(ringing.channel, ringing.run)):
         if case.node.user(case.account, exten):
             return None
         group = case.node.ring_group(case.account, exten)
@@ -139,9 +152,8 @@ def _goes_on(case: Case, span: VisitSpan, ringing: Ringing) -> bool:
 
 
 def _caller_ids(case: Case, span: VisitSpan) -> frozenset[str]:
-    """Who visits: the channel that ran the application, or the clicking user behind a Local half."""
-    channel = span.runs[0].channel
-    return case.caller_channels if channel.is_local else frozenset((channel.unique_id,))
+    """Who visits."""
+    return case.on_behalf_of(span.runs[0].channel)
 
 
 def _first_talk(case: Case, span: VisitSpan) -> Talk | None:
@@ -211,7 +223,18 @@ def _queue_status(case: Case, span: VisitSpan) -> str:
     for told in case.facts.user_events:
         if told.unique_id == channel.unique_id and told.type == "QUEUESTATUS" and end is not None and told.at >= end:
             return QUEUESTATUS.get(told.text, "left")
-    return "abandoned" if _caller_left(case, span) or _taken_away(span) else "left"
+    if _caller_left(case, span) or _taken_away(span):
+        return "abandoned"
+    return "timed_out" if _waited_as_long_as_it_may(span) else "left"
+
+
+def _waited_as_long_as_it_may(span: VisitSpan) -> bool:
+    """Whether the visit lasted Queue's own time-out, its fifth argument, in seconds."""
+    arguments = span.runs[0].run.data.split(",")
+    seconds = arguments[4] if len(arguments) > 4 else ""
+    if not seconds.isdecimal() or span.ended_at is None:
+        return False
+    return 0 < int(seconds) * 1_000_000 <= span.ended_at - span.started_at + SAME_MOMENT
 
 
 def left_by_key(ringing: Ringing) -> bool:
