@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hmac import compare_digest
 
 from starlette.requests import Request
@@ -14,7 +14,6 @@ from gateway.api.problems import Problem, invalid, unknown_parameter
 from gateway.store import audit, keys, networks
 
 KEY_PARAMETERS = frozenset({"token", "key", "api_key", "apikey", "access_token", "authorization"})
-USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +87,5 @@ def _unauthorised(code: str = "not_authorised", detail: str = "Not authorised.",
 
 
 async def _note_use(context: ApiContext, key: keys.ApiKey, ip: str) -> None:
-    if key.last_used_at is None or datetime.now(UTC) - key.last_used_at > USE_NOTED_EVERY:
+    if key.last_used_at is None or datetime.now(UTC) - key.last_used_at > keys.USE_NOTED_EVERY:
         await keys.note_use(context.pool, key, ip)

@@ -6,7 +6,6 @@ and is given before it.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from gateway.asterisk.cel_csv import RECORD_START, cel_row
 from gateway.asterisk.queue_log import line_second, queue_row
-from gateway.asterisk.source import Batch, Position
+from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Tail
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 
@@ -79,15 +78,7 @@ class JournalSource:
 
     async def wait(self, timeout: float) -> None:
         """See `source.Source`."""
-        deadline = time.monotonic() + timeout
-        while not self._news.is_set() and not self._has_changed():
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(remaining, self._poll)):
-                    await self._news.wait()
-        self._news.clear()
+        await wait_for_news(self._news, self._has_changed, self._poll, timeout)
 
     def wake(self) -> None:
         """See `source.Source`."""

@@ -5,7 +5,10 @@ committed and gives rows with the positions after them. Nothing else needs remem
 was read and not committed is read again.
 """
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,3 +57,18 @@ class Source(Protocol):
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Asterisk's list of channels: to be given among the rows, where it belongs."""
+
+
+async def wait_for_news(
+    news: asyncio.Event, has_changed: Callable[[], bool], poll_seconds: float, timeout: float
+) -> None:
+    """Returns when `news` is set, which it is no more after, or when a look every `poll_seconds` shows a change."""
+    deadline = time.monotonic() + timeout
+    while not news.is_set() and not has_changed():
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(remaining, poll_seconds)):
+                await news.wait()
+    news.clear()

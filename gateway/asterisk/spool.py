@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.asterisk.source import Batch, Position
+from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.calls.row_json import row_from_json, row_to_json
 from gateway.calls.rows import ChannelsAlive, Gap, Instant, Row
 
@@ -152,15 +152,7 @@ class SpoolSource:
 
     async def wait(self, timeout: float) -> None:
         """See `source.Source`. Polls beside, since the writer may be another process."""
-        deadline = time.monotonic() + timeout
-        while not self._news.is_set() and not self._has_grown():
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(remaining, self._poll)):
-                    await self._news.wait()
-        self._news.clear()
+        await wait_for_news(self._news, self._has_grown, self._poll, timeout)
 
     def wake(self) -> None:
         """See `source.Source`."""

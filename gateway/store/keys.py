@@ -5,13 +5,13 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.store.connection import Connection, Pool
 
 PREFIX = "gw_live_"
 SCOPES = ("calls:read", "calls:write", "events:read", "webhooks:write", "directory:read", "admin")
-USE_NOTED_EVERY = "1 minute"
+USE_NOTED_EVERY = timedelta(minutes=1)
 
 _FORM = re.compile(r"gw_live_([0-9a-z]{12})_([0-9A-Za-z_-]{43})")
 
@@ -87,10 +87,11 @@ async def note_use(connection: Connection | Pool, key: ApiKey, ip: str) -> None:
     """Note when and from where the key was used, at most once a minute."""
     await connection.execute(
         "update api_keys set last_used_at = now(), last_used_ip = $3::inet where account_id = $1 and id = $2 "
-        f"and (last_used_at is null or last_used_at < now() - interval '{USE_NOTED_EVERY}')",
+        "and (last_used_at is null or last_used_at < now() - $4::interval)",
         key.account,
         key.id,
         ip,
+        USE_NOTED_EVERY,
     )
 
 

@@ -16,7 +16,7 @@ from gateway.store.connection import Connection, Pool
 
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 MARGIN = timedelta(seconds=10)
-"""As long after its deadline, a call that nobody has seen will not come any more."""
+"""After its deadline nobody is rung. As long after it, the rows of a call that was begun have come."""
 
 COLUMNS = (
     "id, node, user_id, user_number, user_name, destination, caller_id, reference, deadline, request_sha256, "

@@ -12,9 +12,7 @@ from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent, UserRef
 from gateway.calls.rows import Instant
 from gateway.store.connection import Connection
-
-MARGIN = "10 seconds"
-"""After the deadline nobody is rung; the margin is for rows still on their way."""
+from gateway.store.originations import MARGIN
 
 COLUMNS = (
     "account_id, id, node, user_id, user_number, user_name, destination, caller_id, reference, created_at, failure, "
@@ -58,7 +56,7 @@ async def overdue(connection: Connection, node: str) -> list[NeverBegan]:
         f"""
         select {COLUMNS} from originations
         where node = $1
-          and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::text::interval < now())
+          and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::interval < now())
         for update
         """,
         node,
