@@ -98,3 +98,5 @@ SCENARIOS: tuple[Play, ...] = (
     account_called_by_another,
     account_of_nobody,
 )
+
+FOREIGN = SCENARIOS

@@ -317,6 +317,32 @@ async def do_not_disturb_declines(lab: Lab) -> Expected:
     return Expected("declined", "internal", "102", "104", (), "system")
 
 
+async def wrong_number(lab: Lab) -> list[Expected]:
+    """Asterisk has no such extension, and makes no channel: there is nothing to record."""
+    mark = len(lab.bob.seen)
+    await lab.bob.call("199")
+    over = await lab.bob.wait_for("over", since=mark)
+    assert over.code == 404, over
+    return []
+
+
+async def wrong_number_announced(lab: Lab) -> Expected:
+    """The dialplan takes every number, and says that there is no such one."""
+    mark = len(lab.bob.seen)
+    await lab.bob.call("199")
+    over = await lab.bob.wait_for("over", since=mark)
+    assert over.code == 503, over
+    return Expected("failed", "internal", "102", "199", (), "system", answered_by="")
+
+
+async def internal_unregistered(lab: Lab) -> Expected:
+    """The dialplan looks for contacts, finds none, and dials nothing: nobody can tell which phone was meant."""
+    mark = len(lab.bob.seen)
+    await lab.bob.call("105")
+    await lab.bob.wait_for("over", since=mark)
+    return Expected("failed", "internal", "102", "105", (), "system", answered_by="")
+
+
 SCENARIOS: tuple[Play, ...] = (
     internal_caller_ends,
     internal_callee_ends,
@@ -354,4 +380,15 @@ SCENARIOS: tuple[Play, ...] = (
     announcement_given_up,
     do_not_disturb,
     do_not_disturb_declines,
+    wrong_number,
+)
+
+FOREIGN: tuple[Play, ...] = (
+    *(
+        play
+        for play in SCENARIOS
+        if play not in (internal_unreachable, wrong_number, name_with_emoji, name_right_to_left, name_of_200_characters)
+    ),
+    wrong_number_announced,
+    internal_unregistered,
 )

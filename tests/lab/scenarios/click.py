@@ -306,14 +306,14 @@ async def click_to_a_forward(lab: Lab) -> Expected:
 async def click_to_a_mailbox(lab: Lab) -> Expected:
     mark = len(lab.carol.seen)
     await lab.desk.behave(answer_after=0.3)
-    async with user_has_set(lab, "103", "voicemail"):
+    async with user_has_set(lab, "103", "mailbox"):
         await _click(lab, "103")
         await lab.carol.wait_for("over", since=mark)
         await talk_a_little(0.7)
         await lab.desk.hang_up()
         await silence(lab.pbx)
     attempts = (*DESK_CLICKED, Rang("PJSIP/103", "no_answer"))
-    more: dict[str, object] = {"voicemail": {"mailbox": "103@default", "message_left": False}}
+    more: dict[str, object] = {"voicemail": {"mailbox": "103@default", "message_left": None}}
     return Expected("voicemail", "internal", "101", "103", attempts, "caller", more=more, placed=True)
 
 
@@ -342,3 +342,5 @@ SCENARIOS: tuple[Play, ...] = (
     click_to_a_forward,
     click_to_a_mailbox,
 )
+
+FOREIGN = SCENARIOS

@@ -93,3 +93,5 @@ SCENARIOS: tuple[Play, ...] = (
     device_rung_twice,
     device_rung_twice_in_vain,
 )
+
+FOREIGN = SCENARIOS

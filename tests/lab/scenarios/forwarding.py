@@ -270,3 +270,5 @@ SCENARIOS: tuple[Play, ...] = (
     follow_me_nobody,
     follow_me_at_the_desk,
 )
+
+FOREIGN = SCENARIOS

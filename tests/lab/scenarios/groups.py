@@ -236,3 +236,5 @@ SCENARIOS: tuple[Play, ...] = (
     mixed_colleague_answers,
     mixed_nobody,
 )
+
+FOREIGN = SCENARIOS

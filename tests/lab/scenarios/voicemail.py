@@ -134,3 +134,6 @@ SCENARIOS: tuple[Play, ...] = (
     voicemail_of_busy_phone,
     voicemail_own,
 )
+
+FOREIGN: tuple[Play, ...] = (voicemail_untold, voicemail_own)
+"""That dialplan does not tell whether there is a message."""
