@@ -11,6 +11,7 @@ from tests.lab.scenarios import (
     accounts,
     applications,
     basic,
+    chains,
     click,
     conference,
     devices,
@@ -38,13 +39,14 @@ FAMILIES = (
     parking,
     conference,
     applications,
+    chains,
 )
 SCENARIOS: tuple[Play, ...] = tuple(play for family in FAMILIES for play in family.SCENARIOS)
 PLAYED_ON: Mapping[Pbx, tuple[Play, ...]] = {
     "demo": SCENARIOS,
     "foreign": tuple(play for family in FAMILIES for play in getattr(family, "FOREIGN", ())),
 }
-PLACED_BY_GATEWAY: frozenset[Play] = frozenset(click.SCENARIOS)
+PLACED_BY_GATEWAY: frozenset[Play] = frozenset((*click.SCENARIOS, *chains.PLACED))
 
 MAIN_JOB: tuple[Play, ...] = (
     basic.internal_caller_ends,

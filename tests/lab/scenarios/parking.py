@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.lab.phones import Phone
 from tests.lab.scenarios.legs import Leg, Pair, channel_of, dial, no_channel_of, rung
-from tests.lab.scenarios.model import MOBILE, Expected, Lab, Play, Rang, Talked, talk_a_little
+from tests.lab.scenarios.model import MOBILE, OUTSIDE, Expected, Lab, Play, Rang, Talked, talk_a_little
 from tests.lab.scenarios.transfers import BOB_ANSWERED, by_phone, from_outside, inbound
 
 LOT, BRIEF_LOT = "70", "80"
@@ -45,12 +45,11 @@ async def parked_and_retrieved(lab: Lab, park: Park, by: Phone) -> Expected:
     await talk_a_little()
     retriever = await dial(by, await space(lab))
     await retriever.saw("talking")
-    await talk_a_little(1.2)
+    await talk_a_little()
     await retriever.hang_up()
     talks = (
         Talked((MOBILE, "102"), "dial", pair.since, until),
-        # ParkedCall answers its caller half a second before it brings him together with the parked one.
-        Talked((MOBILE, by.name), "park", None, await pair.caller.at("over")),
+        Talked((MOBILE, by.name), "park", await retriever.at("talking"), await pair.caller.at("over")),
     )
     return from_outside(hung_up_by="callee", talks=talks, merged=1)
 
@@ -75,7 +74,7 @@ async def parked_by_caller_and_retrieved(lab: Lab) -> Expected:
     """Bob called the outside, and parks it; Carol takes over."""
     await lab.carrier.behave(answer_after=0.3)
     mark = len(lab.carrier.seen)
-    near = await dial(lab.bob, "+61255501234")
+    near = await dial(lab.bob, OUTSIDE)
     far = await rung(lab.carrier, mark)
     since = await far.at("talking")
     await near.saw("talking")
@@ -85,14 +84,14 @@ async def parked_by_caller_and_retrieved(lab: Lab) -> Expected:
     await talk_a_little()
     retriever = await dial(lab.carol, await space(lab))
     await retriever.saw("talking")
-    await talk_a_little(1.2)
+    await talk_a_little()
     await far.hang_up()
     talks = (
-        Talked(("102", "+61255501234"), "dial", since, until),
-        Talked(("+61255501234", "103"), "park", None, await retriever.at("over")),
+        Talked(("102", OUTSIDE), "dial", since, until),
+        Talked((OUTSIDE, "103"), "park", await retriever.at("talking"), await retriever.at("over")),
     )
-    attempts = (Rang("+61255501234", "answered"),)
-    return Expected("answered", "outbound", "102", "+61255501234", attempts, "callee", talks=talks, merged=1)
+    attempts = (Rang(OUTSIDE, "answered"),)
+    return Expected("answered", "outbound", "102", OUTSIDE, attempts, "callee", talks=talks, merged=1)
 
 
 async def parked_for_too_long(lab: Lab) -> tuple[Pair, float, Leg]:

@@ -14,6 +14,13 @@ from tests.lab.scenarios.verdict import TOLERANCE, differences
 
 PENDING: frozenset[str] = frozenset(
     {
+        "demo/attended_transfer_to_queue_that_rings",
+        "demo/blonde_transfer_to_group",
+        "demo/click_then_blind_by_called",
+        "demo/click_then_blind_by_user",
+        "demo/click_then_parked",
+        "demo/local_agent_transfers",
+        "demo/two_callers_joined",
         "foreign/queue_joined_empty",
         "foreign/queue_left_empty-ami",
     }
