@@ -121,7 +121,9 @@ async def _run(
         listener = Listener(settings.ami_url, None if settings.cel_journal else settings.spool_dir, source)
         await listener.start()
         stack.push_async_callback(listener.close)
-        ingest = Ingest(pool, settings.node, source)
+        heard = listener
+        # The journal holds what happened whether anybody listens or not.
+        ingest = Ingest(pool, settings.node, source, lambda: settings.cel_journal is not None or heard.hears)
         tasks.append(asyncio.create_task(ingest.run(), name="ingest"))
     if "dispatch" in roles:
         dispatcher = Dispatcher(pool, box, allowed_networks=settings.webhook_allowed_networks)

@@ -63,6 +63,12 @@ class Listener:
         self._source = source
         self._on_hint = on_hint
         self._survey: asyncio.Task[None] | None = None
+        self._surveyed = False
+
+    @property
+    def hears(self) -> bool:
+        """What Asterisk does is heard, and what it did unheard was asked for, as far as it tells."""
+        return self.connected and self._surveyed
 
     @property
     def connected(self) -> bool:
@@ -113,6 +119,7 @@ class Listener:
         if self._survey is not None:
             self._survey.cancel()
             self._survey = None
+        self._surveyed = False
         if not connected:
             self.since = None
             return
@@ -134,6 +141,7 @@ class Listener:
                 break
             except ActionRefused as error:
                 log.error("Asterisk refuses to list its channels: %s", error.message)
+                self._surveyed = True
                 return
             except AmiError:
                 await asyncio.sleep(SURVEY_RETRY_SECONDS)
@@ -142,6 +150,7 @@ class Listener:
             self._spool.append(alive)
         else:
             self._source.note_alive(alive)
+        self._surveyed = True
         self._source.wake()
         await self._ask_who()
 

@@ -1,7 +1,7 @@
 """The loop of one node's only writer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from gateway.asterisk.source import Batch, Source
 from gateway.calls.directory import DirectoryHistory
 from gateway.calls.fold import Changes, Fold
 from gateway.calls.identity import given_id
-from gateway.calls.rows import CelRow, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool
@@ -40,12 +40,19 @@ class Progress:
 
 
 class Ingest:
-    """Reads `source`, writes calls of `node`. Run it once per node: it holds a lock while it runs."""
+    """Reads `source`, writes calls of `node`. Run it once per node: it holds a lock while it runs.
 
-    def __init__(self, pool: Pool, node: str, source: Source) -> None:
+    `hears`: whether what Asterisk does now reaches the source. While it does not, a call that was
+    asked for and not seen may be under way all the same.
+    """
+
+    def __init__(self, pool: Pool, node: str, source: Source, hears: Callable[[], bool] = lambda: True) -> None:
         self._pool = pool
         self._node = node
         self._source = source
+        self._hears = hears
+        self._alive: frozenset[str] = frozenset()
+        self._known: set[str] = set()
         self.progress = Progress()
 
     async def run(self) -> None:
@@ -92,6 +99,7 @@ class Ingest:
         checked_at = 0.0
         loop = asyncio.get_running_loop()
         while True:
+            heard_so_far = self._hears()
             batch = await self._source.read(where, BATCH_ROWS)
             if batch.rows and (newest := await directories.latest(connection)) != version:
                 version, fold = newest, await self._restore(connection)
@@ -100,7 +108,7 @@ class Ingest:
                 where = dict(batch.positions)
             self.progress.caught_up = batch.at_end
             if batch.at_end:
-                if loop.time() - checked_at > OVERDUE_CHECK_SECONDS:
+                if heard_so_far and loop.time() - checked_at > OVERDUE_CHECK_SECONDS:
                     await self._fail_overdue(connection)
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
@@ -109,6 +117,7 @@ class Ingest:
         """The fold as it was after the last commit: the rows of open calls, folded again, told to nobody."""
         history = DirectoryHistory(await directories.history(connection, self._node))
         fold = Fold(self._node, history.at, to_e164)
+        self._known.clear()
         rows = await raw_rows.rows_of_open_calls(connection, self._node)
         await self._know_originations(connection, fold, rows)
         for row in rows:
@@ -117,13 +126,12 @@ class Ingest:
         return fold
 
     async def _know_originations(self, connection: Connection, fold: Fold, rows: Sequence[Row]) -> None:
-        ids = {
-            given
-            for row in rows
-            if isinstance(row, CelRow) and row.event == "CHAN_START" and (given := given_id(row.linked_id))
-        }
+        """Each is told to the fold once, for as long as its call is open. Its first row may have been missed."""
+        linked_ids = {row.linked_id for row in rows if isinstance(row, CelRow)}
+        ids = {given for linked_id in linked_ids if (given := given_id(linked_id))} - self._known
         for origination in await placed.by_id(connection, self._node, ids):
             fold.know(origination)
+            self._known.add(origination.id)
 
     async def _commit(self, connection: Connection, fold: Fold, batch: Batch) -> None:
         async with connection.transaction():
@@ -143,6 +151,10 @@ class Ingest:
             await self._tell(connection, changes)
             await positions.save(connection, self._node, batch.positions)
         self._source.release(batch.positions)
+        self._known.difference_update(changes.closed)
+        for row in batch.rows:
+            if isinstance(row, ChannelsAlive):
+                self._alive = row.unique_ids
         self.progress.rows += len(batch.rows)
         self.progress.open_calls = fold.open_calls
         self.progress.unowned_calls = fold.unowned
@@ -159,7 +171,7 @@ class Ingest:
     async def _fail_overdue(self, connection: Connection) -> None:
         """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline."""
         async with connection.transaction():
-            failed = await placed.overdue(connection, self._node)
+            failed = await placed.overdue(connection, self._node, self._alive)
             if not failed:
                 return
             await calls.write_records(connection, [one.record for one in failed])

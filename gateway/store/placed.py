@@ -1,6 +1,6 @@
 """Originations as ingest sees them: to know whose call a channel is, and to end those that never began."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -47,10 +47,11 @@ async def mark_recorded(connection: Connection, calls: Sequence[tuple[str, str]]
     )
 
 
-async def overdue(connection: Connection, node: str) -> list[NeverBegan]:
+async def overdue(connection: Connection, node: str, alive: Collection[str] = ()) -> list[NeverBegan]:
     """Originations that Asterisk refused, or that it was not seen to begin although their time is over.
 
-    To be asked only when the source was read to its end.
+    To be asked only when the source was read to its end. `alive`: unique ids of channels that Asterisk
+    has though their rows were missed.
     """
     records = await connection.fetch(
         f"""
@@ -62,7 +63,7 @@ async def overdue(connection: Connection, node: str) -> list[NeverBegan]:
         node,
         MARGIN,
     )
-    return [_never_began(record) for record in records]
+    return [_never_began(record) for record in records if str(record["id"]) not in alive]
 
 
 def _never_began(record: asyncpg.Record) -> NeverBegan:

@@ -2,15 +2,22 @@
 
 import asyncio
 import json
+import secrets
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory
-from gateway.calls.rows import ChannelsAlive, Row
+from gateway.calls.identity import uuid7
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.ingest import Ingest
+from gateway.store import originations
 from gateway.store.connection import Connection, Pool
+from gateway.store.originations import NewOrigination
 from tests.unit.calls.tables import rows
 from tests.unit.calls.test_direct_calls import ANSWERED
 from tests.unit.calls.test_groups_and_queues import BOB_ANSWERS, GROUP
@@ -154,3 +161,102 @@ async def test_postgres_asks_whether_the_writer_that_holds_the_lock_still_lives(
     with pytest.raises(asyncio.CancelledError):
         await Looking(pool, "pbx1", Rows([], 1)).run()
     assert seen == ["session"] * 3
+
+
+async def placed_ago(pool: Pool, acme: Directory, seconds: float, state: str = "accepted") -> str:
+    """The id of a call that was asked for so long ago, with ten seconds to begin."""
+    asked_at = datetime.now(UTC) - timedelta(seconds=seconds)
+    user = acme.users[0]
+    new = NewOrigination(
+        id=uuid7(int(asked_at.timestamp() * 1000), secrets.token_bytes(10)),
+        node="pbx1",
+        user_id=user.id,
+        user_number=user.number,
+        user_name=user.name,
+        destination="+61255501234",
+        caller_id="+61290000001",
+        reference=None,
+        ring_timeout=30,
+        answer_timeout=60,
+        devices=user.devices,
+        deadline=asked_at + timedelta(seconds=10),
+        idempotency_key=None,
+        request_sha256=b"",
+        actor="key:x",
+        created_at=asked_at,
+    )
+    async with pool.acquire() as connection:
+        await originations.reserve(connection, "acme", new)
+        await connection.execute("update originations set state = $1 where id = $2::text::uuid", state, new.id)
+    return new.id
+
+
+async def told_of(pool: Pool, call_id: str, event: str) -> int:
+    sql = "select count(*) from events where call_id = $1::text::uuid and type = $2"
+    return int(await pool.fetchval(sql, call_id, event))
+
+
+async def checked(pool: Pool, feed: Sequence[Row] = (), *, hears: bool = True, times: int = 3) -> None:
+    """What was asked for and not seen is looked for some times."""
+    checks = 0
+
+    class Counting(Ingest):
+        async def _fail_overdue(self, connection: Connection) -> None:
+            nonlocal checks
+            await super()._fail_overdue(connection)
+            checks += 1
+
+    ingest = Counting(pool, "pbx1", Rows(feed, 10), lambda: hears)
+    task = asyncio.create_task(ingest.run())
+    try:
+        async with asyncio.timeout(20):
+            while checks < times and (hears or not ingest.progress.caught_up):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0 if hears else 0.1)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def _checked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ingest.ingest.OVERDUE_CHECK_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_what_was_asked_for_and_never_began_failed_once(pool: Pool, acme: Directory) -> None:
+    early = await placed_ago(pool, acme, 15)
+    late = await placed_ago(pool, acme, 30)
+    refused = await placed_ago(pool, acme, 0, "refused")
+    await checked(pool)
+    await checked(pool)
+    assert [await told_of(pool, one, "call.ended") for one in (early, late, refused)] == [0, 1, 1]
+    record = json.loads(await pool.fetchval("select document from calls where id = $1::text::uuid", late))
+    assert (record["state"], record["outcome"], record["end_reason"]) == ("ended", "failed", "not_placed")
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_while_asterisk_is_not_heard_nothing_is_said_to_have_failed(pool: Pool, acme: Directory) -> None:
+    call_id = await placed_ago(pool, acme, 30)
+    await checked(pool, hears=False)
+    assert await told_of(pool, call_id, "call.ended") == 0
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_what_asterisk_has_though_its_beginning_was_missed_did_not_fail(pool: Pool, acme: Directory) -> None:
+    call_id = await placed_ago(pool, acme, 30)
+    at = time.time_ns() // 1000
+    missed: list[Row] = [Gap(at), ChannelsAlive(at, at, frozenset({call_id, f"{call_id}-2"}))]
+    await checked(pool, missed)
+    assert await told_of(pool, call_id, "call.ended") == 0
+    local = f"Local/101@gw-ring-0;1 u={call_id} l={call_id}"
+    end = rows(f"""
+        0.000 HANGUP       {local} 16
+        0.001 CHAN_END     {local}
+        0.001 LINKEDID_END {local}
+    """)
+    seen = [replace(row, at=at + 1) for row in end if isinstance(row, CelRow)]
+    await checked(pool, [*missed, *seen])
+    assert await told_of(pool, call_id, "call.ended") == 1
+    record = json.loads(await pool.fetchval("select document from calls where id = $1::text::uuid", call_id))
+    assert (record["complete"], record["origin"]["user"]["name"]) == (False, "Alice")

@@ -12,7 +12,7 @@ from gateway.asterisk.source import Position
 from gateway.asterisk.spool import SpoolSource
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from tests.unit.asterisk.conftest import QUICK
-from tests.unit.asterisk.peer import ScriptedPeer
+from tests.unit.asterisk.peer import ScriptedPeer, silence
 from tests.unit.asterisk.test_actions import channels
 from tests.unit.asterisk.test_rows import EXPECTED, ami_event
 
@@ -72,7 +72,19 @@ async def test_gaps_then_the_living_channels_then_what_is_heard(
     send(asterisk)
     assert (await following.until(4))[3] == EXPECTED
     assert listener.connected
+    assert listener.hears
     assert listener.last_event_at is not None
+
+
+async def test_until_asterisk_told_its_channels_not_all_is_heard(asterisk: ScriptedPeer, tmp_path: Path) -> None:
+    asterisk.answers["CoreShowChannels"] = silence
+    listener = Listener(asterisk.url, tmp_path, SpoolSource(tmp_path), pace=QUICK)
+    await listener.start()
+    try:
+        await asterisk.until(lambda: asterisk.count("CoreShowChannels") == 1)
+        assert (listener.connected, listener.hears) == (True, False)
+    finally:
+        await listener.close()
 
 
 async def test_every_reconnect_is_a_gap_and_asks_for_the_channels_again(
