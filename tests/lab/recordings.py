@@ -59,6 +59,14 @@ class Recording:
     def expected(self) -> list[Expected]:
         return [expected_from(call) for call in self._told["calls"]]
 
+    def expected_of(self, source: str) -> list[Expected]:
+        """What this form of it lets a fold say."""
+        if source == "journal":
+            return self.expected
+        return [
+            one if one.visits_over_ami is None else replace(one, visits=one.visits_over_ami) for one in self.expected
+        ]
+
     @property
     def placed(self) -> str | None:
         """The id under which the gateway placed the call, if it did."""

@@ -317,6 +317,40 @@ async def click_to_a_mailbox(lab: Lab) -> Expected:
     return Expected("voicemail", "internal", "101", "103", attempts, "caller", more=more, placed=True)
 
 
+async def click_ended_by_operator_while_user_rings(lab: Lab) -> Expected:
+    """Whoever placed the call thinks better of it before the user has answered."""
+    mark = len(lab.desk.seen)
+    placed = await _click(lab)
+    await lab.desk.wait_for("invite", since=mark)
+    await talk_a_little(0.4)
+    response = await lab.gateway.api.post(f"/v1/calls/{placed}/hangup")
+    assert response.status_code == 202, response.text
+    await lab.desk.wait_for("over", since=mark)
+    attempts = (
+        Rang("PJSIP/101-desk", "cancelled", "click_to_call"),
+        Rang("PJSIP/101-mobile", "cancelled", "click_to_call"),
+    )
+    return Expected("cancelled", "outbound", "101", OUTSIDE, attempts, "system", placed=True)
+
+
+async def click_silent_carrier_given_up(lab: Lab) -> Expected:
+    """Nothing is heard of the carrier, and the user hangs up."""
+    mark, since = len(lab.desk.seen), len(lab.carrier.seen)
+    await lab.desk.behave(answer_after=0.3)
+    fall_silent(lab.carrier)
+    try:
+        await _click(lab)
+        await lab.desk.wait_for("talking", since=mark)
+        await talk_a_little(0.8)
+        await lab.desk.hang_up()
+        await silence(lab.pbx)
+    finally:
+        lab.carrier.resume()
+    await lab.carrier.wait_for("over", since=since)
+    attempts = (*DESK_CLICKED, Rang(OUTSIDE, "cancelled"))
+    return Expected("cancelled", "outbound", "101", OUTSIDE, attempts, "caller", placed=True)
+
+
 SCENARIOS: tuple[Play, ...] = (
     click_user_ends,
     click_destination_ends,
@@ -341,6 +375,8 @@ SCENARIOS: tuple[Play, ...] = (
     click_to_a_group,
     click_to_a_forward,
     click_to_a_mailbox,
+    click_ended_by_operator_while_user_rings,
+    click_silent_carrier_given_up,
 )
 
 FOREIGN = SCENARIOS

@@ -23,13 +23,13 @@ def forwarded(who: str, result: str) -> Rang:
     return Rang(who, result, "forward")
 
 
-async def _inside(lab: Lab, phone: Phone, *attempts: Rang) -> Expected:
+async def _inside(lab: Lab, phone: Phone, *attempts: Rang, media: bool = False) -> Expected:
     """Bob calls Dave's 104; `phone` answers, and hangs up."""
-    await phone.behave(answer_after=0.4)
+    await phone.behave(answer_after=0.4, media=media)
     mark = len(phone.seen)
     await lab.bob.call("104")
     await phone.wait_for("talking", since=mark)
-    await talk_a_little()
+    await talk_a_little(1.5 if media else 0.6)
     await phone.hang_up()
     talk = await conversation(phone, mark, "102", phone.name)
     return Expected("answered", "internal", "102", "104", attempts, "callee", talks=(talk,))
@@ -189,6 +189,24 @@ async def forward_by_phone_with_media(lab: Lab) -> Expected:
     return await _outside(lab, *attempts, media=True)
 
 
+async def forward_by_phone_inside_with_media(lab: Lab) -> Expected:
+    await lab.dave.behave(code=302, redirect_to=f"sip:103@{lab.pbx.sip_address}")
+    await lab.bob.behave(media=True)
+    attempts = (Rang("PJSIP/104", "answered_elsewhere"), forwarded("PJSIP/103", "answered"))
+    return await _inside(lab, lab.carol, *attempts, media=True)
+
+
+async def forward_by_phone_given_up(lab: Lab) -> Expected:
+    await lab.dave.behave(code=302, redirect_to=f"sip:103@{lab.pbx.sip_address}")
+    mark = len(lab.carol.seen)
+    await lab.bob.call("104")
+    await lab.carol.wait_for("invite", since=mark)
+    await talk_a_little(0.4)
+    await lab.bob.hang_up()
+    attempts = (Rang("PJSIP/104", "no_answer"), forwarded("PJSIP/103", "cancelled"))
+    return Expected("cancelled", "internal", "102", "104", attempts, "caller")
+
+
 async def forward_by_phone_nobody(lab: Lab) -> Expected:
     await lab.dave.behave(code=302, redirect_to=f"sip:103@{lab.pbx.sip_address}")
     await lab.bob.call("104")
@@ -196,9 +214,9 @@ async def forward_by_phone_nobody(lab: Lab) -> Expected:
     return Expected("no_answer", "internal", "102", "104", attempts, "system")
 
 
-async def follow_me_accepted(lab: Lab) -> Expected:
-    """Dave's mobile rings with his phone; he takes the call there with a key, and only then is he connected."""
-    await lab.carrier.behave(answer_after=0.3)
+async def _follow_me(lab: Lab, *, media: bool) -> Expected:
+    await lab.bob.behave(media=media)
+    await lab.carrier.behave(answer_after=0.3, media=media)
     mark, since = len(lab.carrier.seen), len(lab.bob.seen)
     async with user_has_set(lab, "104", "follow", ELSEWHERE):
         await lab.bob.call("104")
@@ -206,11 +224,20 @@ async def follow_me_accepted(lab: Lab) -> Expected:
         await talk_a_little(0.7)
         await lab.carrier.dtmf("1")
         await lab.bob.wait_for("talking", since=since)
-        await talk_a_little()
+        await talk_a_little(1.5 if media else 0.6)
         await lab.carrier.hang_up()
         talk = await conversation(lab.bob, since, "102", ELSEWHERE)
     attempts = (Rang("PJSIP/104", "answered_elsewhere"), forwarded(ELSEWHERE, "answered"))
     return Expected("answered", "internal", "102", "104", attempts, "callee", talks=(talk,), answered_by=ELSEWHERE)
+
+
+async def follow_me_accepted(lab: Lab) -> Expected:
+    """Dave's mobile rings with his phone; he takes the call there with a key, and only then is he connected."""
+    return await _follow_me(lab, media=False)
+
+
+async def follow_me_accepted_with_media(lab: Lab) -> Expected:
+    return await _follow_me(lab, media=True)
 
 
 async def follow_me_not_accepted(lab: Lab) -> Expected:
@@ -264,8 +291,11 @@ SCENARIOS: tuple[Play, ...] = (
     forward_by_phone_inside,
     forward_by_phone_outside,
     forward_by_phone_with_media,
+    forward_by_phone_inside_with_media,
+    forward_by_phone_given_up,
     forward_by_phone_nobody,
     follow_me_accepted,
+    follow_me_accepted_with_media,
     follow_me_not_accepted,
     follow_me_nobody,
     follow_me_at_the_desk,

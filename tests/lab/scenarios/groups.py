@@ -49,13 +49,15 @@ async def group_given_up(lab: Lab) -> Expected:
     return Expected("cancelled", "inbound", MOBILE, "+61290000002", attempts, "caller", (("sales", "cancelled"),))
 
 
-async def _answered(lab: Lab, extension: str, group: str, phone: Phone, *attempts: Rang) -> Expected:
+async def _answered(
+    lab: Lab, extension: str, group: str, phone: Phone, *attempts: Rang, seconds: float = 0.6
+) -> Expected:
     """From outside to the group at this extension; `phone` will answer, and hangs up."""
     did = f"+61290000{extension}"
     mark = len(phone.seen)
     await lab.carrier.call(did)
     await phone.wait_for("talking", since=mark)
-    await talk_a_little()
+    await talk_a_little(seconds)
     await phone.hang_up()
     talk = await conversation(phone, mark, MOBILE, phone.name)
     return Expected("answered", "inbound", MOBILE, did, attempts, "callee", ((group, "answered"),), talks=(talk,))
@@ -184,14 +186,37 @@ async def rounds_nobody(lab: Lab) -> Expected:
     return Expected("no_answer", "inbound", MOBILE, "+61290000603", attempts, "system", (("rounds", "no_answer"),))
 
 
+async def group_with_media(lab: Lab) -> Expected:
+    """Where the dialplan reaches members by way of Local channels, these leave the call in its middle."""
+    await lab.carrier.behave(media=True)
+    await lab.bob.behave(answer_after=0.4, media=True)
+    attempts = (ring("PJSIP/102", "answered"), ring("PJSIP/103", "answered_elsewhere"))
+    return await _answered(lab, "600", "sales", lab.bob, *attempts, seconds=1.5)
+
+
+async def delayed_with_media(lab: Lab) -> Expected:
+    await lab.carrier.behave(media=True)
+    await lab.carol.behave(answer_after=0.4, media=True)
+    attempts = (ring("PJSIP/102", "answered_elsewhere"), ring("PJSIP/103", "answered"))
+    return await _answered(lab, "602", "delayed", lab.carol, *attempts, seconds=1.5)
+
+
 async def mixed_mobile_answers(lab: Lab) -> Expected:
     """The member behind the carrier answers, far from any phone of the house."""
-    await lab.carrier.behave(answer_after=0.5)
+    return await _mobile_answers(lab, media=False)
+
+
+async def mixed_mobile_with_media(lab: Lab) -> Expected:
+    return await _mobile_answers(lab, media=True)
+
+
+async def _mobile_answers(lab: Lab, *, media: bool) -> Expected:
+    await lab.carrier.behave(answer_after=0.5, media=media)
     mark = len(lab.carrier.seen)
     await lab.carrier.call("+61290000604")
     mobile = await lab.carrier.wait_for("invite", since=mark)
     await seen_of(lab.carrier, "talking", mark, mobile.call)
-    await talk_a_little()
+    await talk_a_little(1.5 if media else 0.6)
     await lab.carrier.hang_up(mobile.call)
     talk = await conversation(lab.carrier, mark, MOBILE, COLLEAGUE, call=mobile.call)
     attempts = (ring("PJSIP/102", "answered_elsewhere"), ring(COLLEAGUE, "answered"))
@@ -232,7 +257,10 @@ SCENARIOS: tuple[Play, ...] = (
     delayed_given_up,
     rounds_second_answered,
     rounds_nobody,
+    group_with_media,
+    delayed_with_media,
     mixed_mobile_answers,
+    mixed_mobile_with_media,
     mixed_colleague_answers,
     mixed_nobody,
 )

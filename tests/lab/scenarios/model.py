@@ -66,6 +66,7 @@ class Expected:
 
     `visits`: (name of the queue or group, status), in order. `placed`: click to call.
     `account`: whose call it is; None: nobody's. `positions`: at which the caller joined each queue.
+    `visits_over_ami`: where AMI says less than queue_log does, and the dialplan nothing.
     `answered_by`: the device or outside number of the first person who answered; "" for nobody.
     """
 
@@ -85,6 +86,7 @@ class Expected:
     placed: bool = False
     account: str | None = "acme"
     positions: tuple[int, ...] | None = None
+    visits_over_ami: tuple[tuple[str, str], ...] | None = None
     more: dict[str, object] = field(default_factory=dict)
     """Further members of the call's document that must be equal, by name."""
 

@@ -15,9 +15,14 @@ def expected_from(document: Mapping[str, Any]) -> Expected:
     fields = dict(document)
     fields["attempts"] = tuple(Rang(**one) for one in document["attempts"])
     fields["talks"] = tuple(Talked(**{**one, "parties": tuple(one["parties"])}) for one in document["talks"])
-    fields["visits"] = tuple((name, status) for name, status in document["visits"])
+    fields["visits"] = _visits(document["visits"])
+    fields["visits_over_ami"] = _visits(document.get("visits_over_ami"))
     fields["positions"] = None if document.get("positions") is None else tuple(document["positions"])
     return Expected(**fields)
+
+
+def _visits(told: Sequence[Sequence[str]] | None) -> tuple[tuple[str, str], ...] | None:
+    return None if told is None else tuple((name, status) for name, status in told)
 
 
 def differences(expected: Expected, call: Mapping[str, Any]) -> list[str]:

@@ -16,13 +16,13 @@ PENDING: frozenset[str] = frozenset(
     {
         "demo/attended_transfer_to_queue_that_rings",
         "demo/blonde_transfer_to_group",
+        "demo/click_ended_by_operator_while_user_rings",
         "demo/click_then_blind_by_called",
         "demo/click_then_blind_by_user",
         "demo/click_then_parked",
         "demo/local_agent_transfers",
         "demo/two_callers_joined",
-        "foreign/queue_joined_empty",
-        "foreign/queue_left_empty-ami",
+        "foreign/click_ended_by_operator_while_user_rings",
     }
 )
 """Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
@@ -50,9 +50,10 @@ def _told_in(recording: Recording, source: str) -> ParameterSet:
 async def test_a_recorded_call_is_told_as_it_was(recording: Recording, source: str) -> None:
     records = recording.fold(await recording.rows(source))
 
-    assert len(records) == len(recording.expected)
+    wanted = recording.expected_of(source)
+    assert len(records) == len(wanted)
     wrong = []
-    for record, expected in zip(records, recording.expected, strict=True):
+    for record, expected in zip(records, wanted, strict=True):
         wrong += differences(expected, call_document(record))
         assert record.account == expected.account
         if recording.placed:
