@@ -105,9 +105,14 @@ def unavailable(code: str, detail: str) -> Problem:
 def faults_of(error: ValidationError, prefix: str) -> list[Fault]:
     """pydantic's faults, without what was sent. `prefix`: `/` for fields of a body, else empty."""
     return [
-        Fault(prefix + "/".join(str(part) for part in one["loc"]), one["type"], one["msg"])
+        Fault(prefix + "/".join(_escaped(str(part)) for part in one["loc"]), one["type"], one["msg"])
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def _escaped(name: str) -> str:
+    """As a JSON pointer has it (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -85,10 +85,13 @@ def variables(request: OriginateRequest) -> list[tuple[str, str]]:
     """
     if not 1 <= len(request.devices) <= MOST_DEVICES:
         raise UnsafeValue("devices", f"are not 1 to {MOST_DEVICES}")
+    devices = DEVICE_SEPARATOR.join(values.endpoint_name(device) for device in request.devices)
+    if len(devices) > values.MAX_VARIABLE_BYTES:
+        raise UnsafeValue("devices", "have names that are too long together for Asterisk")
     return [
         ("__GW_ID", values.channel_id(request.id)),
         ("__GW_ACCOUNT", values.account(request.account)),
-        ("__GW_DEVICES", DEVICE_SEPARATOR.join(values.endpoint_name(device) for device in request.devices)),
+        ("__GW_DEVICES", devices),
         ("__GW_DEADLINE", str(values.epoch(request.deadline_epoch, "deadline_epoch"))),
         ("__GW_RING_TIMEOUT", str(values.seconds(request.ring_timeout, "ring_timeout"))),
         ("__GW_ANSWER_TIMEOUT", str(values.seconds(request.answer_timeout, "answer_timeout"))),

@@ -20,6 +20,8 @@ _ID = re.compile(r"[0-9a-f-]{36}(-[0-9]{1,3})?")
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\"\\,;:&|${}()\[\]<>`^%=@/]+")
 
 MAX_NAME_CHARACTERS = 79
+MAX_VARIABLE_BYTES = 900
+"""Asterisk 22 refuses an action with a line of more than 1020 bytes, the header's and the variable's names in it."""
 
 
 def e164(text: str, field: str = "number") -> str:

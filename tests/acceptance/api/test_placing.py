@@ -63,6 +63,7 @@ async def test_an_extension_is_called_without_a_public_number(
         (GOOD | {"ring_timeout": 0}, "/ring_timeout", "greater_than_equal"),
         (GOOD | {"reference": "a\nb"}, "/reference", "not_printable"),
         (GOOD | {"colour": "red"}, "/colour", "unknown_field"),
+        (GOOD | {"a/b~c": "red"}, "/a~1b~0c", "unknown_field"),
         ({"to": "+61255501234"}, "/user", "missing"),
     ],
 )

@@ -41,6 +41,13 @@ hostile = st.one_of(
 )
 
 
+def test_more_devices_than_fit_on_a_line_of_ami_are_refused_before_asterisk_would() -> None:
+    devices = tuple(f"PJSIP/{number:02}{'x' * 60}" for number in range(20))
+    assert originate.variables(replace(REQUEST, devices=devices[:14]))
+    with pytest.raises(UnsafeValue, match="too long together"):
+        originate.variables(replace(REQUEST, devices=devices))
+
+
 @given(hostile)
 @example("+61255501234\n")
 @example("101\r\nAction: Command\r\nCommand: core stop now")
