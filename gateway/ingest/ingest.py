@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import asyncpg
@@ -12,7 +12,7 @@ from gateway.asterisk.source import Batch, Source
 from gateway.calls.directory import DirectoryHistory
 from gateway.calls.fold import Changes, Fold
 from gateway.calls.identity import given_id
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, Row
 from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool
@@ -97,10 +97,19 @@ class Ingest:
         where = await positions.load(connection, self._node)
         self.progress.running, self.progress.last_error = True, None
         checked_at = 0.0
+        others: Instant | None = None
         loop = asyncio.get_running_loop()
         while True:
             heard_so_far = self._hears()
             batch = await self._source.read(where, BATCH_ROWS)
+            if others is None and batch.positions:
+                others = await self._rows_of_another_source(connection, batch)
+            if others:
+                batch = replace(batch, rows=[row for row in batch.rows if row.at > others])
+                if not batch.rows and not batch.at_end:
+                    where = dict(batch.positions)
+                    continue
+                others = 0
             if batch.rows and (newest := await directories.latest(connection)) != version:
                 version, fold = newest, await self._restore(connection)
             if batch.rows or dict(batch.positions) != dict(where):
@@ -112,6 +121,17 @@ class Ingest:
                     await self._fail_overdue(connection)
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
+
+    async def _rows_of_another_source(self, connection: Connection, batch: Batch) -> Instant:
+        """Until when the rows were read from another source, if it was one until now; else 0.
+
+        A journal that is set later holds the rows that AMI told before: they are not counted again.
+        Nothing is committed before the first row that is new, so that a restart passes over them too.
+        """
+        newest = await positions.newest_stream(connection, self._node)
+        if newest is None or newest in batch.positions:
+            return 0
+        return await raw_rows.youngest(connection, self._node) or 0
 
     async def _restore(self, connection: Connection) -> Fold:
         """The fold as it was after the last commit: the rows of open calls, folded again, told to nobody."""

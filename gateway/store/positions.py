@@ -12,6 +12,14 @@ async def load(connection: Connection, node: str) -> dict[str, Position]:
     return {record["stream"]: Position(record["file_id"], record["byte_offset"]) for record in records}
 
 
+async def newest_stream(connection: Connection, node: str) -> str | None:
+    """From which the node's rows came last."""
+    stream: str | None = await connection.fetchval(
+        "select stream from source_positions where node = $1 order by updated_at desc, stream limit 1", node
+    )
+    return stream
+
+
 async def save(connection: Connection, node: str, positions: Mapping[str, Position]) -> None:
     await connection.executemany(
         """

@@ -5,9 +5,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from gateway.calls.instant import to_datetime
+from gateway.calls.instant import from_datetime, to_datetime
 from gateway.calls.row_json import row_from_json, row_to_json
-from gateway.calls.rows import CelRow, QueueRow, Row
+from gateway.calls.rows import CelRow, Instant, QueueRow, Row
 from gateway.store.connection import Connection
 
 
@@ -35,6 +35,12 @@ async def last_seq(connection: Connection, node: str) -> int:
     await connection.execute("insert into nodes (node) values ($1) on conflict do nothing", node)
     value: int = await connection.fetchval("select last_seq from nodes where node = $1 for update", node)
     return value
+
+
+async def youngest(connection: Connection, node: str) -> Instant | None:
+    """When the node's youngest row of a channel was."""
+    at = await connection.fetchval("select max(at) from raw_rows where node = $1 and unique_id <> ''", node)
+    return None if at is None else from_datetime(at)
 
 
 async def set_last_seq(connection: Connection, node: str, seq: int, *, gap: bool) -> None:

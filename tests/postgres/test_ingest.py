@@ -26,13 +26,13 @@ from tests.unit.calls.test_groups_and_queues import BOB_ANSWERS, GROUP
 class Rows:
     """A source that gives its rows in batches of `size`, by number."""
 
-    def __init__(self, feed: Sequence[Row], size: int) -> None:
-        self.feed, self.size = feed, size
+    def __init__(self, feed: Sequence[Row], size: int, stream: str = "spool") -> None:
+        self.feed, self.size, self.stream = feed, size, stream
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
-        start = positions["spool"].byte_offset if "spool" in positions else 0
+        start = positions[self.stream].byte_offset if self.stream in positions else 0
         end = min(start + self.size, len(self.feed))
-        return Batch(list(self.feed[start:end]), {"spool": Position("rows", end)}, at_end=end == len(self.feed))
+        return Batch(list(self.feed[start:end]), {self.stream: Position("rows", end)}, at_end=end == len(self.feed))
 
     async def wait(self, timeout: float) -> None:
         await asyncio.sleep(0.01)
@@ -44,8 +44,8 @@ class Rows:
     def note_alive(self, alive: ChannelsAlive) -> None: ...
 
 
-async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3) -> None:
-    ingest = Ingest(pool, "pbx1", Rows(feed, size))
+async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3, stream: str = "spool") -> None:
+    ingest = Ingest(pool, "pbx1", Rows(feed, size, stream))
     task = asyncio.create_task(ingest.run())
     try:
         async with asyncio.timeout(20):
@@ -100,6 +100,28 @@ async def test_a_writer_that_dies_between_any_two_batches_changes_nothing(pool: 
     assert told == ["call.started", "call.ringing", "call.answered", "call.ended"]
     record = json.loads(await pool.fetchval("select document from calls"))
     assert (record["outcome"], record["talk_duration"], record["complete"]) == ("answered", 3.998, True)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+async def test_a_journal_that_is_set_later_doubles_nothing(pool: Pool, acme: Directory, size: int) -> None:
+    """It holds what AMI told before; in the middle of a call it goes on where AMI ended. And back again."""
+    first = rows(ANSWERED)
+    second = [
+        replace(row, at=row.at + 60_000_000, unique_id=row.unique_id + "9", linked_id=row.linked_id + "9")
+        for row in first
+    ]
+    heard = len(first) + 3
+    feed = [*first, *second]
+    await read_all(pool, feed[:heard])
+    for _ in range(2):
+        await read_all(pool, feed[: heard + 2], size, "journal")
+    for _ in range(2):
+        await read_all(pool, feed, size, "spool")
+        await read_all(pool, feed, size, "journal")
+    assert await pool.fetchval("select count(*) from raw_rows") == len(feed)
+    told = [r["type"] for r in await pool.fetch("select type from events where type like 'call.%' order by sequence")]
+    assert told == ["call.started", "call.ringing", "call.answered", "call.ended"] * 2
+    assert [r["revision"] for r in await pool.fetch("select revision from calls")] == [1, 1]
 
 
 async def test_a_call_that_asterisk_took_with_it_is_lost_once(pool: Pool, acme: Directory) -> None:
