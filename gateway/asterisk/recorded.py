@@ -44,7 +44,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class Record:
     """`ended`: its line end is there, so nothing of it can be missing."""
 
     line: int
@@ -82,25 +82,25 @@ class Recorded:
         """Events as JSON objects, one a line; those that are no rows of a call are passed over."""
         return self._each(files, self._ami_rows)
 
-    def records(self, named: NamedFile, *, quoted: bool, begins: re.Pattern[bytes] | None = None) -> Iterator[_Record]:
+    def records(self, named: NamedFile, *, quoted: bool, begins: re.Pattern[bytes] | None = None) -> Iterator[Record]:
         """The lines of a file that are not empty. `quoted`: a quote opened in a line is closed in a later one;
         `begins` then says where a record begins, to go on after one whose quote is never closed.
         """
-        opened: _Record | None = None
+        opened: Record | None = None
         for number, line in self._lines(named):
             text = line.rstrip(b"\n")
-            record = _Record(number, text, ended=len(text) < len(line))
+            record = Record(number, text, ended=len(text) < len(line))
             if opened is not None:
                 if (begins and begins.match(text)) or len(opened.text) > MAX_RECORD_BYTES:
-                    self._fault(named, opened.line, "a quote is opened and not closed")
+                    self.fault(named, opened.line, "a quote is opened and not closed")
                 else:
-                    record = _Record(opened.line, opened.text + b"\n" + text, record.ended)
+                    record = Record(opened.line, opened.text + b"\n" + text, record.ended)
                 opened = None
             if quoted and record.text.count(b'"') % 2:
                 opened = record
                 continue
             if stripped := record.text.strip(b"\0\r\n\t "):
-                yield _Record(record.line, stripped.replace(b"\0", b""), record.ended)
+                yield Record(record.line, stripped.replace(b"\0", b""), record.ended)
         if opened is not None:
             self.cut_short.append(named.name)
 
@@ -116,7 +116,7 @@ class Recorded:
                 line = line.removeprefix(_BYTE_ORDER_MARK)
             if len(line) == MAX_RECORD_BYTES and not line.endswith(b"\n"):
                 overlong = True
-                self._fault(named, number, f"is longer than {MAX_RECORD_BYTES} bytes")
+                self.fault(named, number, f"is longer than {MAX_RECORD_BYTES} bytes")
                 continue
             yield number, line
 
@@ -133,7 +133,7 @@ class Recorded:
             try:
                 row = cel_row(record.text)
             except ValueError as error:
-                self._not_a_row(named, record, str(error))
+                self.not_read(named, record, str(error))
                 continue
             # Cut between two doubled quotes a record still has all its columns, but not the end of Extra.
             if not record.ended and row is not None and not row.extra and not record.text.endswith(b',""'):
@@ -149,7 +149,7 @@ class Recorded:
             try:
                 row = queue_row(record.text)
             except ValueError as error:
-                self._not_a_row(named, record, str(error))
+                self.not_read(named, record, str(error))
                 continue
             if row is not None:
                 yield row
@@ -160,22 +160,23 @@ class Recorded:
             try:
                 row = row_of_event(_headers(record.text), heard_at)
             except KeyError as error:
-                self._not_a_row(named, record, f"the event has no {error.args[0]}")
+                self.not_read(named, record, f"the event has no {error.args[0]}")
                 continue
             except (ValueError, RecursionError) as error:
-                self._not_a_row(named, record, _reason(error))
+                self.not_read(named, record, _reason(error))
                 continue
             if row is not None:
                 heard_at = row.at
                 yield row
 
-    def _not_a_row(self, named: NamedFile, record: _Record, reason: str) -> None:
+    def not_read(self, named: NamedFile, record: Record, reason: str) -> None:
+        """A record that is none of what was wanted: a fault, unless it is what a copy cut off."""
         if record.ended:
-            self._fault(named, record.line, reason)
+            self.fault(named, record.line, reason)
         else:
             self.cut_short.append(named.name)
 
-    def _fault(self, named: NamedFile, line: int, text: str) -> None:
+    def fault(self, named: NamedFile, line: int, text: str) -> None:
         self.faults += 1
         self._on_fault(Fault(named.name, line, text))
 

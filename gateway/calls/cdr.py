@@ -28,7 +28,6 @@ from gateway.calls.record import (
     Party,
     Segment,
     UserRef,
-    Via,
     Visit,
     VisitKind,
     Voicemail,
@@ -52,6 +51,9 @@ OUTCOMES: tuple[tuple[AttemptResult, Outcome], ...] = (
     ("failed", "failed"),
 )
 """What several devices rung together come to: the first of these that any of them says."""
+
+CALLED_LEG = "AppDial"
+"""What Asterisk says a channel runs that somebody dialled."""
 
 HIDDEN = ("", "s", "anonymous", "Anonymous", "unknown")
 
@@ -146,7 +148,8 @@ def _in_order(rows: Iterable[CdrRow]) -> list[CdrRow]:
 
     def plumbing(row: CdrRow) -> tuple[bool, bool]:
         pair = _pair(row.channel)
-        return bool(pair) and (row.channel.endswith(";2") or pair in rung), row.linked_id not in ("", row.unique_id)
+        far_side = bool(pair) and (row.channel.endswith(";2") or pair in rung)
+        return far_side or row.app == CALLED_LEG, row.linked_id not in ("", row.unique_id)
 
     first = min(by_time, key=plumbing)
     return [first, *(row for row in by_time if row is not first)]
@@ -167,7 +170,18 @@ def _account(rows: Sequence[CdrRow], known: NodeDirectory) -> str | None:
         rung = known.endpoint(_endpoint(row.dst_channel))
         if rung and not (rung.trunk and rung.trunk.shared):
             return rung.account
-    return None
+    trunk = _endpoint(first.channel)
+    sharing = [one for one in known.accounts.values() if trunk in {shared.endpoint for shared in one.trunks}]
+    reached = [one for one in sharing if _has_extension(one, first)]
+    return reached[0].account if len(reached) == 1 else None
+
+
+def _has_extension(directory: Directory, row: CdrRow) -> bool:
+    """Whether what the CDR says was reached is something of this account."""
+    if row.app == "Queue":
+        return row.app_data.partition(",")[0] in {queue.name for queue in directory.queues}
+    extensions = (*directory.users, *directory.queues, *directory.ring_groups)
+    return row.dst in {extension.number for extension in extensions}
 
 
 class _Call:
@@ -288,16 +302,22 @@ class _Call:
         """A device's contacts rung together are one; a Local channel whose far side is told of is none."""
         halves = {row.channel for row in self._rows}
         own_phones = f"{_pair(self._first.channel)};2" if _pair(self._first.channel) else None
-        together: dict[tuple[str, str, Instant], list[CdrRow]] = {}
+        rung: dict[str, list[CdrRow]] = {}
         for row in self._rows:
             looked_through = _pair(row.dst_channel) and f"{_pair(row.dst_channel)};2" in halves
-            if row.dst_channel and not looked_through and row.channel != own_phones:
-                together.setdefault((row.channel, _endpoint(row.dst_channel), row.started_at), []).append(row)
+            if row.dst_channel and not looked_through and row.channel != own_phones and row.app != CALLED_LEG:
+                rung.setdefault(row.dst_channel, []).append(row)
+        together: dict[tuple[str, str, Instant], list[CdrRow]] = {}
+        for rows in rung.values():
+            row = rows[0]
+            together.setdefault((row.channel, _endpoint(row.dst_channel), row.started_at), []).extend(rows)
         found = [self._attempt(rows) for rows in together.values()]
         return tuple(sorted((_elsewhere(one, found) for one in found), key=lambda one: one.started_at))
 
     def _attempt(self, rows: Sequence[CdrRow]) -> Attempt:
-        row = next((one for one in rows if one.answered), rows[0])
+        # Of several CDRs of one leg, that of the channel that dialled it names the number.
+        row = next((one for one in rows if _pair(one.channel)), rows[0])
+        answered = [one for one in rows if one.answered]
         user = self._user_at(row.dst_channel)
         device = _endpoint(row.dst_channel) if user else None
         if user is None and _pair(row.dst_channel):
@@ -307,17 +327,13 @@ class _Call:
             user=user,
             device=device,
             number=None if user else self._public(_local_number(row.dst_channel) or row.dst),
-            via=self._via(row),
-            started_at=row.started_at,
-            answered_at=(row.answered_at or row.started_at) if row.answered else None,
+            via=_kind(visit) if visit else "direct",
+            started_at=min(one.started_at for one in rows),
+            answered_at=min((one.answered_at or one.started_at for one in answered), default=None),
             ended_at=max(one.ended_at for one in rows),
-            result=RESULTS.get(row.disposition, "no_answer"),
+            result="answered" if answered else RESULTS.get(row.disposition, "no_answer"),
             visit=visit,
         )
-
-    def _via(self, row: CdrRow) -> Via:
-        visit = self._visit_of(row)
-        return _kind(visit) if visit else "direct"
 
     def _ringing(self, row: CdrRow) -> CdrRow:
         """The CDR of whoever rang in the end, looking through Local channels."""
@@ -421,7 +437,8 @@ def _elsewhere(attempt: Attempt, others: Iterable[Attempt]) -> Attempt:
         return attempt
     for other in others:
         beside = other.started_at == attempt.started_at or attempt.started_at < other.started_at < attempt.ended_at
-        if other.result == "answered" and beside and other.visit == attempt.visit:
+        until_then = other.answered_at is not None and attempt.ended_at >= other.answered_at
+        if other.result == "answered" and beside and until_then and other.visit == attempt.visit:
             return replace(attempt, result="answered_elsewhere")
     return attempt
 

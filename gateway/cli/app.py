@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from gateway import serve as service
-from gateway.cli import console, keys, networks, replay
+from gateway.cli import console, importing, keys, networks, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories
@@ -25,6 +25,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
 app.add_typer(console.app, name="console")
 app.command()(replay.replay)
+app.command("import")(importing.import_)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

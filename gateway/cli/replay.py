@@ -70,7 +70,10 @@ def _folded(fold: Fold, rows: Iterable[Row], streams: Streams) -> Iterator[Chang
     while batch := list(islice(rest, BATCH_ROWS)):
         for row in batch:
             fold.take(row)
-        yield fold.drain()
+        changes = fold.drain()
+        for call, fault in changes.failures:
+            streams.say(f"call {call}: {fault}")
+        yield changes
         streams.progress.at(streams.recorded.bytes_read, f"{streams.recorded.rows} rows, {fold.open_calls} calls open")
 
 
