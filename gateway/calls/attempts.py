@@ -13,10 +13,10 @@ from gateway.calls.forwarding import rung_by_forward
 from gateway.calls.record import Attempt, AttemptResult, Via
 from gateway.calls.rows import Instant
 from gateway.calls.transfers import rung_by_transfer
-from gateway.calls.visits import BY_DIALPLAN, VisitSpan, left_by_key, span_of
+from gateway.calls.visits import VisitSpan, left_by_key, span_of
 
-BUSY, DECLINED, FORWARDED, ELSEWHERE, CANCELLED = 17, 21, 23, 26, 127
-GIVEN_UP = (0, 16, CANCELLED)
+NORMAL, BUSY, DECLINED, FORWARDED, ELSEWHERE, CANCELLED = 16, 17, 21, 23, 26, 127
+GIVEN_UP = (0, NORMAL, CANCELLED)
 """Causes of a leg that rang and was never connected: whose doing it was, the caller's leg tells."""
 
 
@@ -83,7 +83,7 @@ def _unreachable(case: Case, found: list[Rung]) -> list[Rung]:
                 or (one.endpoint == target.endpoint and one.ringing is ringing)
                 for one in found
             )
-            tried = ringing.run.ended_at is not None or any(one.ringing is ringing for one in found)
+            tried = ringing.ended_at is not None or any(one.ringing is ringing for one in found)
             if tried and not reached:
                 missing.append(Rung(target.endpoint, (), ringing))
     return missing
@@ -172,7 +172,8 @@ def _leg_result(case: Case, leg: Channel, ringing: Ringing | None) -> AttemptRes
     if cause in GIVEN_UP:
         if _another_answered(case, ringing, leg.ended_at):
             return "answered_elsewhere"
-        return "cancelled" if cause == CANCELLED or _caller_gave_up(case, leg.ended_at, ringing) else "no_answer"
+        given_up = cause == CANCELLED or _taken_away(case, leg) or _caller_gave_up(case, leg.ended_at, ringing)
+        return "cancelled" if given_up else "no_answer"
     return "failed"
 
 
@@ -189,28 +190,27 @@ def _another_answered(case: Case, ringing: Ringing | None, at: Instant | None = 
     return answer is not None and (at is None or answer <= at + SAME_MOMENT)
 
 
+def _taken_away(case: Case, leg: Channel) -> bool:
+    """Whether an operator ended the channel that rang it: a Dial that rang out tells no cause, this one 16.
+
+    Where a Local channel is between, a time-out looks the same; and a phone that answered but did not accept.
+    """
+    told = leg.hangup is not None and leg.hangup.cause == NORMAL and not leg.hangup.source
+    return told and leg.answered_at is None and len(case.chains.get(leg.unique_id, ())) == 1
+
+
 def _caller_gave_up(case: Case, at: Instant, ringing: Ringing | None) -> bool:
     """Whether the caller, or who rang in their place, hung up or left by key just then.
 
     The ends may be written in any order.
     """
-    if ringing and left_by_key(ringing) and abs((ringing.run.ended_at or 0) - at) <= SAME_MOMENT:
-        return True
-    if ringing and _taken_away(ringing.channel, at):
+    if ringing and left_by_key(ringing) and abs((ringing.ended_at or 0) - at) <= SAME_MOMENT:
         return True
     for_whom = {*case.caller_channels, *((ringing.channel.unique_id,) if ringing else ())}
     return any(
         channel.hung_up_itself and _ended_at(channel, at)
         for channel in (case.facts.channels[unique_id] for unique_id in for_whom)
     )
-
-
-def _taken_away(channel: Channel, at: Instant) -> bool:
-    """Whether an operator ended the channel that rang; a Dial that rang out leaves NOANSWER, this one CANCEL."""
-    hangup = channel.hangup
-    if hangup is None or hangup.source == BY_DIALPLAN:
-        return False
-    return hangup.dialstatus == "CANCEL" and _ended_at(channel, at)
 
 
 def _ended_at(channel: Channel, at: Instant) -> bool:

@@ -3,7 +3,7 @@
 A `Case` is made anew whenever a record is wanted, from facts that no rule alters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -119,7 +119,9 @@ class Case:
 
     def rings_the_user(self, ringing: Ringing | None) -> bool:
         """Whether this run rings the devices of the user for whom the call was originated."""
-        return ringing is not None and self.is_originated_pair(ringing.channel) and ringing.channel.half == "2"
+        if ringing is None or ringing.is_second_life:
+            return False
+        return self.is_originated_pair(ringing.channel) and ringing.channel.half == "2"
 
     @cached_property
     def caller_channels(self) -> frozenset[str]:
@@ -176,6 +178,9 @@ class Case:
         """The endpoint, if it is this account's. A party of another account is an outside party."""
         endpoint = self.node.endpoint(name)
         return endpoint if endpoint and endpoint.account == self.account else None
+
+    def channels(self, unique_ids: Iterable[str]) -> list[Channel]:
+        return [self.facts.channels[unique_id] for unique_id in unique_ids]
 
     def user_of(self, channel: Channel) -> User | None:
         endpoint = self.endpoint(channel.endpoint)

@@ -16,6 +16,11 @@ HOLDING = "holding_bridge"
 
 QUOTED_PAIR = re.compile(r'\\(["\\])')
 
+RINGING_APPS = ("AppDial", "AppQueue")
+
+ANSWERING_APPS = ("VoiceMail", "VoiceMailMain", "ConfBridge")
+"""Applications that answer the channel that runs them."""
+
 OF_A_CALLER = (0, 16, 127)
 """The causes with which a calling phone's CANCEL is told."""
 
@@ -37,8 +42,6 @@ class AppRun:
     ended_at: Instant | None = None
     left_for: str = ""
     """Where the dialplan stood when it ended: a caller who pressed a key in a queue is at the key."""
-    hidden: bool = False
-    """Whether no APP_START told of it."""
 
 
 @dataclass(slots=True)
@@ -83,6 +86,8 @@ class Channel:
     ended_at: Instant | None = None
     end_seen: bool = False
     parked: bool = False
+    rung: bool = False
+    """Whether a later row says that Dial or Queue made it: AppDial, AppQueue."""
     odd: bool = False
     """Whether rows contradict each other: one of them was lost, or came where it cannot."""
     _last_row: CelRow | None = None
@@ -169,6 +174,7 @@ class Channel:
                 self._see_hidden_run(row)
 
     def _note_place(self, row: CelRow) -> None:
+        self.rung = self.rung or row.app in RINGING_APPS
         if row.dnid and not self.dnid:
             self.dnid = row.dnid
         if row.caller_number:
@@ -197,7 +203,6 @@ class Channel:
         if last and last.app == row.app == "Dial" and row.app_data not in ("", last.data):
             last.ended_at = row.at
             self._run(row)
-            self.runs[-1].hidden = True
 
     def _end_run(self, row: CelRow) -> None:
         self._see_hidden_run(row)
@@ -206,8 +211,9 @@ class Channel:
             self.odd = True
         else:
             running.left_for = row.exten
+        elsewhere = running is not None and row.exten != running.exten
         self._stop_run(row.at)
-        self._places = []
+        self._places = [row.exten] if elsewhere and row.exten else []
 
     def _stop_run(self, at: Instant) -> None:
         running = self._running()
@@ -252,6 +258,7 @@ class Channel:
     def _end(self, at: Instant) -> None:
         self.odd = self.odd or self.end_seen or self.hangup is None or self._running() is not None
         self.odd = self.odd or any(stay.left_at is None for stay in self.stays)
+        self.odd = self.odd or (self.answered_at is None and any(run.app in ANSWERING_APPS for run in self.runs))
         self.end_seen = True
         if self.ended_at is None:
             self.ended_at = at

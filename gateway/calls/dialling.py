@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.calls.channels import AppRun, Channel
-from gateway.calls.facts import CallFacts
+from gateway.calls.facts import CallFacts, Transfer
 from gateway.calls.rows import Instant
 
 DIALLING_APPS = ("Dial", "Queue")
@@ -24,10 +24,15 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ringing:
-    """One run of Dial or Queue on one channel."""
+    """One run of Dial or Queue on one channel.
+
+    `heir`: the channel that took over while it rang, in an attended transfer, with its own run of the same.
+    """
 
     channel: Channel
     run: AppRun
+    heir: Channel | None = None
+    inherited: AppRun | None = None
 
     @property
     def is_queue(self) -> bool:
@@ -36,6 +41,15 @@ class Ringing:
     @property
     def queue_name(self) -> str:
         return self.run.data.split(",", 1)[0]
+
+    @property
+    def ended_at(self) -> Instant | None:
+        return self.inherited.ended_at if self.inherited else self.run.ended_at
+
+    @property
+    def is_second_life(self) -> bool:
+        """Whether its channel had been connected before, and now rings for whoever it left behind."""
+        return any(not stay.holding and stay.entered_at < self.run.started_at for stay in self.channel.stays)
 
     def targets(self) -> list[Target]:
         return [] if self.is_queue else dial_targets(self.run.data)
@@ -46,15 +60,14 @@ class Ringing:
     def rang_at(self, at: Instant) -> bool:
         """Whether it was ringing then: not before it ran, nor once its channel was connected."""
         connected = self.connected_at()
-        return self.run.started_at <= at and (connected is None or at <= connected) and self._ran_at(at)
+        begun = self.run.started_at <= at and (connected is None or at <= connected)
+        return begun and (self.ended_at is None or at <= self.ended_at)
 
     def connected_at(self) -> Instant | None:
-        """When the channel came into a bridge while this ran."""
-        entered = (stay.entered_at for stay in self.channel.stays if stay.entered_at >= self.run.started_at)
-        return next((at for at in entered if self._ran_at(at)), None)
-
-    def _ran_at(self, at: Instant) -> bool:
-        return self.run.ended_at is None or at <= self.run.ended_at
+        """When the channel, or its heir, came into a bridge while this ran."""
+        stays = [*self.channel.stays, *(self.heir.stays if self.heir else ())]
+        entered = sorted(stay.entered_at for stay in stays if stay.entered_at >= self.run.started_at)
+        return next((at for at in entered if self.ended_at is None or at < self.ended_at), None)
 
 
 def dial_targets(data: str) -> list[Target]:
@@ -82,21 +95,43 @@ def dial_targets(data: str) -> list[Target]:
 
 
 def ringings(facts: CallFacts) -> list[Ringing]:
-    """Every run of Dial and Queue in the call, by the time it was first seen.
-
-    An attended transfer to somebody who still rings swaps two channels: each then shows the other's Dial as its
-    own, which is no new one.
-    """
+    """Every run of Dial and Queue in the call, by the time it was first seen."""
     found = [
         Ringing(channel, run) for channel in facts.channels.values() for run in channel.runs if run.app in DIALLING_APPS
     ]
-    told = {(one.run.data, one.channel.unique_id) for one in found if not one.run.hidden}
-    swapped = [
-        one
-        for one in found
-        if one.run.hidden and any(d == one.run.data and c != one.channel.unique_id for d, c in told)
+    for transfer in facts.transfers:
+        if transfer.app:
+            found = _taken_over(facts, found, transfer)
+    return sorted(found, key=lambda ringing: ringing.run.started_at)
+
+
+def _taken_over(facts: CallFacts, found: list[Ringing], transfer: Transfer) -> list[Ringing]:
+    """What rings after an attended transfer to somebody who still rings.
+
+    Asterisk swaps the transferee with the transferer's second channel: each then shows the other's run as its own.
+    """
+    second = [ringing for ringing in found if ringing.channel.unique_id == transfer.second]
+    original = next((ringing for ringing in reversed(second) if ringing.run.started_at < transfer.at), None)
+    heir = facts.channels.get(transfer.transferee)
+    if original is None or heir is None:
+        return found
+    swapped = [ringing for ringing in second if ringing.run.started_at >= transfer.at]
+    inherited = next(
+        (
+            ringing
+            for ringing in found
+            if ringing.channel is heir
+            and ringing.run.started_at >= transfer.at
+            and (ringing.run.app, ringing.run.data) == (original.run.app, original.run.data)
+        ),
+        None,
+    )
+    if inherited is None:
+        return [ringing for ringing in found if ringing not in swapped]
+    gone = [original, inherited, *swapped]
+    return [ringing for ringing in found if ringing not in gone] + [
+        Ringing(original.channel, original.run, heir, inherited.run)
     ]
-    return sorted((one for one in found if one not in swapped), key=lambda ringing: ringing.run.started_at)
 
 
 def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | None:
@@ -115,10 +150,19 @@ def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | No
     return ringing[-1] if ringing and not leg.is_local else None
 
 
+def unexplained(facts: CallFacts, runs: list[Ringing]) -> bool:
+    """Whether an application rang a Local channel and no row says why: a FORWARD was lost."""
+    return any(
+        channel.is_local and channel.half == "1" and channel.rung and made_by(facts, channel, runs) is None
+        for channel in facts.channels.values()
+    )
+
+
 def chain_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> tuple[Ringing, ...]:
     """The runs that rang for this leg, from the one that made it to the one that rang in the end.
 
-    Local channels that were rung are looked through; the last is the root.
+    Local channels that were rung are looked through; the last is the root. One that was connected and rings on
+    does so for a transfer: it is the root.
     """
     chain: list[Ringing] = []
     made: Channel | None = leg
@@ -127,5 +171,6 @@ def chain_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> tuple[Ringi
         if ringing is None:
             break
         chain.append(ringing)
-        made = facts.by_name(ringing.channel.pair + ";1") if ringing.channel.is_local else None
+        looked_through = ringing.channel.is_local and not ringing.is_second_life
+        made = facts.by_name(ringing.channel.pair + ";1") if looked_through else None
     return tuple(chain)

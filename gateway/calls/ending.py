@@ -68,8 +68,8 @@ def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tupl
         return "cancelled", "cancelled"
     if not last and case.facts.first.answered_at is not None:
         return "no_answer", "no_answer"
-    refused = REFUSED.get(_told(case.facts.first) or 0, "failed")
-    return (refused, refused) if not last else ("failed", "failed")
+    refused = REFUSED.get(_told(case.facts.first) or 0, "failed") if not last else "failed"
+    return refused, refused
 
 
 def _of_the_caller(case: Case) -> list[Channel]:

@@ -30,11 +30,18 @@ class Pickup(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """A transfer that Asterisk told of: BLINDTRANSFER or ATTENDEDTRANSFER, on the transferer's channel."""
+    """A transfer that Asterisk told of: BLINDTRANSFER or ATTENDEDTRANSFER, on the transferer's channel.
+
+    `second` is the transferer's other channel; "" where one served for both. `app`: that one still waited in an
+    application; the `transferee` then takes its place there.
+    """
 
     at: Instant
     unique_id: str
     event: str
+    transferee: str
+    second: str
+    app: str
 
 
 class Forward(NamedTuple):
@@ -58,6 +65,8 @@ class CallFacts:
     forwards: list[Forward] = field(default_factory=list)
     ended_linked_ids: set[str] = field(default_factory=set)
     gap: bool = False
+    unsaid: bool = False
+    """Whether another call was joined in a bridge, and nothing that joins calls was seen as yet."""
     last_row_at: Instant = 0
     _by_name: dict[str, Channel] = field(default_factory=dict)
 
@@ -69,7 +78,7 @@ class CallFacts:
     @property
     def complete(self) -> bool:
         """Whether nothing is missing, as far as the rows can tell."""
-        return not self.gap and all(channel.seen_whole for channel in self.channels.values())
+        return not self.gap and not self.unsaid and all(channel.seen_whole for channel in self.channels.values())
 
     @property
     def all_channels_ended(self) -> bool:
@@ -107,11 +116,13 @@ class CallFacts:
         channel.take(row)
         match row.event:
             case "USER_DEFINED":
+                self.gap = self.gap or "extra" not in row.extra
                 self.user_events.append(UserEvent(row.at, row.unique_id, row.user_type, row.extra.get("extra", "")))
             case "PICKUP":
                 self._take_pickup(row)
             case "BLINDTRANSFER" | "ATTENDEDTRANSFER":
-                self.transfers.append(Transfer(row.at, row.unique_id, row.event))
+                self.transfers.append(_transfer(row))
+                self.unsaid = self.unsaid and row.event != "ATTENDEDTRANSFER"
             case "FORWARD":
                 self.forwards.append(Forward(row.at, row.unique_id))
 
@@ -135,4 +146,12 @@ class CallFacts:
         self.forwards += other.forwards
         self.ended_linked_ids |= other.ended_linked_ids
         self.gap = self.gap or other.gap
+        self.unsaid = self.unsaid or other.unsaid
         self.last_row_at = max(self.last_row_at, other.last_row_at)
+
+
+def _transfer(row: CelRow) -> Transfer:
+    said = row.extra
+    transferee, second = said.get("transferee_channel_uniqueid", ""), said.get("channel2_uniqueid", "")
+    second = "" if second == row.unique_id else second
+    return Transfer(row.at, row.unique_id, row.event, transferee, second, said.get("app", ""))

@@ -177,9 +177,10 @@ class Fold:
         by_linked_id = self._by_linked_id.get(row.linked_id)
         by_unique_id = self._by_unique_id.get(row.unique_id)
         if by_linked_id and by_unique_id and by_linked_id is not by_unique_id:
-            if not self._enters_bridge_of(by_linked_id, row):
-                # A channel went over to another linked id, and nothing that joins calls was seen.
-                by_linked_id.facts.gap = True
+            if self._enters_bridge_of(by_linked_id, row):
+                return self._join_unsaid(by_linked_id, by_unique_id, row.at)
+            # A channel went over to another linked id, and nothing that joins calls was seen.
+            by_linked_id.facts.gap = True
             return self._merge(by_linked_id, by_unique_id, row.at)
         if by_linked_id:
             return by_linked_id
@@ -234,11 +235,21 @@ class Fold:
         if row.event == "BRIDGE_ENTER" and _is_of_a_call(row):
             other = self._by_bridge.setdefault(row.extra.get("bridge_id", ""), call)
             if other is not call:
-                call = self._merge(call, other, row.at)
+                call = self._join_unsaid(call, other, row.at)
         if row.event == "PARK_END" and (retriever := row.extra.get("retriever")):
             other = self._by_name.get(retriever)
             if other and other is not call:
                 self._merge(call, other, row.at)
+
+    def _join_unsaid(self, one: OpenCall, two: OpenCall, at: Instant) -> OpenCall:
+        """Join calls that meet in a bridge. The event that says why may follow.
+
+        None does where Asterisk itself rang a transferer back: that call began with nobody's dialling.
+        """
+        called_back = any(call.facts.first.exten == "s" and call.facts.complete for call in (one, two))
+        joined = self._merge(one, two, at)
+        joined.facts.unsaid = joined.facts.unsaid or not called_back
+        return joined
 
     def _merge(self, one: OpenCall, two: OpenCall, at: Instant) -> OpenCall:
         """Make the younger of two calls part of the older, and tell of it."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from gateway.calls.attempts import Rung, attempts, rung
 from gateway.calls.case import Case, destination_of, dialled_number, is_click_to_call
+from gateway.calls.dialling import unexplained
 from gateway.calls.ending import ending
 from gateway.calls.record import (
     AnsweredBy,
@@ -77,9 +78,15 @@ def interpret(case: Case, told: Told) -> CallRecord:
         visits=tuple(_closed(v, ended_at) for v in visits),
         segments=segments(case, ended_at),
         voicemail=voicemail(case),
-        complete=facts.complete and not lost and all(told_whole(span) for span in visit_spans),
+        complete=_is_complete(case, visit_spans) and not lost,
         settled=ended_at is not None,
     )
+
+
+def _is_complete(case: Case, visit_spans: list[VisitSpan]) -> bool:
+    if not case.facts.complete or unexplained(case.facts, case.runs):
+        return False
+    return all(told_whole(span) for span in visit_spans)
 
 
 def not_understood(case: Case, told: Told) -> CallRecord:
@@ -146,8 +153,8 @@ def _answer(case: Case) -> Talk | None:
 
 def _direction(case: Case) -> Direction:
     wanted = _wanted(case)
-    if case.originated:
-        return "internal" if not wanted or _is_extension(case, wanted) else "outbound"
+    if case.originated and wanted:
+        return "internal" if _is_extension(case, wanted) else "outbound"
     endpoint = case.endpoint(case.facts.first.endpoint)
     if endpoint is None or endpoint.role == "trunk":
         return "inbound"
@@ -214,7 +221,19 @@ def _callee(case: Case, everyone: list[Rung], visit_spans: list[VisitSpan], dire
 def _wanted(case: Case) -> str:
     if case.origination:
         return case.origination.destination
-    return destination_of(case.facts.first) if case.originated else dialled_number(case.facts.first)
+    if not case.originated:
+        return dialled_number(case.facts.first)
+    return destination_of(case.facts.first) or _first_rung(case)
+
+
+def _first_rung(case: Case) -> str:
+    """Whom an originated channel rang: a dialplan that dials in subroutines does not show what for."""
+    for leg in case.facts.legs():
+        ringing = case.roots.get(leg.unique_id)
+        if ringing and not case.rings_the_user(ringing):
+            user = case.user_of(leg)
+            return user.number if user else case.number_called(leg) or ""
+    return ""
 
 
 def _group_of(span: VisitSpan | None, kind: str) -> GroupRef | None:

@@ -15,10 +15,10 @@ def rung_by_transfer(case: Case, ringing: Ringing) -> bool:
     """Whether this run, the root of a leg, rang because of a transfer, or for one that came."""
     channel = ringing.channel
     if channel.is_local:
-        return not case.is_originated_pair(channel)
+        return ringing.is_second_life or not case.is_originated_pair(channel)
     if was_moved(case, channel, ringing.run.started_at):
         return True
-    return channel.linked_id != case.facts.linked_ids[0] and channel.unique_id == channel.linked_id
+    return any(transfer.second == channel.unique_id for transfer in case.facts.transfers)
 
 
 def was_moved(case: Case, channel: Channel, before: Instant) -> bool:

@@ -30,6 +30,9 @@ ENTERING = ("ENTERQUEUE", "JOINEMPTY")
 LEAVING = ("ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "LEAVE")
 """The events that tell the position of a caller who left unanswered; only AMI tells that of one who was answered."""
 
+OVER = frozenset((*LEAVING, "CONNECT", "JOINEMPTY"))
+"""The events of which each visit that is over has one."""
+
 QUEUESTATUS = {
     "TIMEOUT": "timed_out",
     "JOINEMPTY": "joined_empty",
@@ -62,7 +65,7 @@ class VisitSpan:
 
     @property
     def ended_at(self) -> Instant | None:
-        return self.talk.ended_at if self.talk else self.runs[-1].run.ended_at
+        return self.talk.ended_at if self.talk else self.runs[-1].ended_at
 
 
 def spans(case: Case) -> list[VisitSpan]:
@@ -73,8 +76,7 @@ def spans(case: Case) -> list[VisitSpan]:
         if ringing.is_queue:
             queue = case.node.queue(case.account, ringing.queue_name)
             group = queue.ref if queue else GroupRef(None, ringing.queue_name)
-            rows = told.get((ringing.channel.unique_id, ringing.queue_name))
-            found.append(VisitSpan(_key(found, "queue"), "queue", group, [ringing], rows.pop(0) if rows else []))
+            found.append(VisitSpan(_key(found, "queue"), "queue", group, [ringing], _next_told(told, ringing)))
             continue
         last = found[-1] if found else None
         ring_group = _ring_group(case, ringing)
@@ -147,13 +149,14 @@ def _goes_on(case: Case, span: VisitSpan, ringing: Ringing) -> bool:
     channel, last = ringing.channel, span.runs[-1]
     if last.channel is not channel or last.connected_at() is not None:
         return False
-    between = channel.runs[channel.runs.index(last.run) + 1 : channel.runs.index(ringing.run)]
+    between = [run for run in channel.runs if last.run.started_at < run.started_at < ringing.run.started_at]
     return not between and not any(case.node.user(case.account, place) for place in ringing.run.places)
 
 
 def _caller_ids(case: Case, span: VisitSpan) -> frozenset[str]:
-    """Who visits."""
-    return case.on_behalf_of(span.runs[0].channel)
+    """Who visits: the channel that runs the application, or who is behind it, and who took its place."""
+    heirs = {ringing.heir.unique_id for ringing in span.runs if ringing.heir}
+    return case.on_behalf_of(span.runs[0].channel) | heirs
 
 
 def _first_talk(case: Case, span: VisitSpan) -> Talk | None:
@@ -197,12 +200,20 @@ def _told_by_queues(case: Case) -> dict[tuple[str, str], list[list[QueueRow]]]:
     return told
 
 
+def _next_told(told: dict[tuple[str, str], list[list[QueueRow]]], ringing: Ringing) -> list[QueueRow]:
+    """The rows of this visit. The queue goes on to tell them of the channel that took over, if one did."""
+    visitors = [ringing.channel, *([ringing.heir] if ringing.heir else ())]
+    visits = [told.get((channel.unique_id, ringing.queue_name)) for channel in visitors]
+    return [row for own in visits if own for row in own.pop(0)]
+
+
 def told_whole(span: VisitSpan) -> bool:
     """Whether no row of the queue's is missing: who tells of a visit tells how it began and how it ended."""
     if not span.queue_rows:
         return True
     events = [row.event for row in span.queue_rows]
-    return events[0] in ENTERING and (span.ended_at is None or len(events) > 1 or events[0] == "JOINEMPTY")
+    ended = span.ended_at is None or not OVER.isdisjoint(events)
+    return events[0] in ENTERING and ended
 
 
 def _position(span: VisitSpan, *events: str) -> int | None:

@@ -8,13 +8,13 @@ leaks out of it shows.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, pairwise, zip_longest
+from itertools import chain, pairwise, takewhile, zip_longest
 from typing import NamedTuple
 
 from gateway.calls.fold import Fold
 from gateway.calls.record import CallRecord
 from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, Instant, QueueRow, Row
-from tests.unit.calls.telling import Told, differing, life_faults, sum_faults, tell
+from tests.unit.calls.telling import Told, differing, faults_of_any, tell
 
 HOUR = 3_600_000_000
 BYSTANDER = "y"
@@ -39,6 +39,11 @@ def ids_of(row: Row) -> frozenset[str]:
         case QueueRow():
             return frozenset((row.unique_id,))
     return frozenset()
+
+
+def start_of(rows: Sequence[Row]) -> Instant:
+    """A call may leave no row at all."""
+    return rows[0].at if rows else 0
 
 
 def _shown(row: Row) -> str:
@@ -106,8 +111,11 @@ def ended_early(rows: Sequence[Row]) -> Iterator[Variant]:
 
 
 def suffixes(rows: Sequence[Row]) -> Iterator[Variant]:
-    for start in range(1, len(rows)):
-        yield Variant(f"from row {start + 1} on", list(rows[start:]), frozenset(chain(*map(ids_of, rows[:start]))))
+    """What a reader hears that comes in the middle; the journal's gives it a day of queue_log first."""
+    facts = list(takewhile(lambda row: isinstance(row, QueueRow), rows))
+    for start in range(len(facts) + 1, len(rows)):
+        cut = rows[len(facts) : start]
+        yield Variant(f"from row {start + 1} on", [*facts, *rows[start:]], frozenset(chain(*map(ids_of, cut))))
 
 
 def strange(rows: Sequence[Row]) -> Iterator[Variant]:
@@ -140,9 +148,9 @@ class Scene:
     """A call, whole and damaged, with a bystander around it."""
 
     def __init__(self, rows: Sequence[Row], new_fold: NewFold, bystander: Sequence[Row]) -> None:
-        self.rows = rows
+        self.rows = [row for row in rows if isinstance(row, CelRow | QueueRow)]
         self._new_fold = new_fold
-        self._bystander = _stretched(renamed(bystander, BYSTANDER), rows[0].at)
+        self._bystander = _stretched(renamed(bystander, BYSTANDER), start_of(rows))
         self._alone = tell(new_fold(), [*self._bystander[0], *self._bystander[1]])
         self.intact = self.told(rows)
 
@@ -154,7 +162,7 @@ class Scene:
     def faults(self, variant: Variant) -> list[str]:
         """What this damage did that it may not."""
         told = self.told(variant.rows)
-        wrong = life_faults(told) + list(chain(*map(sum_faults, told.records.values())))
+        wrong = faults_of_any(told)
         for call_id, record in told.records.items():
             whole = self.intact.records.get(call_id)
             if record.settled and record.complete and record != whole:
@@ -191,9 +199,8 @@ def suffix_faults(scene: Scene, variant: Variant) -> list[str]:
     """A call whose beginning was cut off is not complete; the rest as for any damage."""
     wrong = scene.faults(variant)
     told = scene.told(variant.rows)
-    cut = {row.linked_id for row in scene.rows[: -len(variant.rows)] if isinstance(row, CelRow)}
     for record in told.records.values():
-        if record.complete and not cut.isdisjoint(record.linked_ids):
+        if record.complete and not variant.touched.isdisjoint(record.linked_ids):
             wrong.append(f"{variant.what}: {record.id} says that it is complete")
     return wrong
 
@@ -202,7 +209,7 @@ def killed_faults(scene: Scene, variant: Variant, new_fold: NewFold) -> list[str
     """Nothing stays open, and a call that was not over is lost."""
     over = tell(new_fold(), variant.rows[:-1])
     told = tell(new_fold(), variant.rows)
-    wrong = life_faults(told) + list(chain(*map(sum_faults, told.records.values())))
+    wrong = faults_of_any(told)
     if told.open_calls:
         wrong.append(f"{told.open_calls} calls stay open")
     for call_id, record in told.records.items():
