@@ -59,9 +59,12 @@ def _shown(row: Row) -> str:
 
 
 def dropped(rows: Sequence[Row]) -> Iterator[Variant]:
-    """But for what a dialplan says of its own accord: nothing tells that it is missing."""
+    """But for what a dialplan does of its own accord, saying something or answering: nothing tells that it is missing."""
+    bridged = {row.unique_id for row in rows if isinstance(row, CelRow) and row.event == "BRIDGE_ENTER"}
     for at, row in enumerate(rows):
-        if isinstance(row, CelRow) and row.event == "USER_DEFINED":
+        if isinstance(row, CelRow) and (
+            row.event == "USER_DEFINED" or (row.event == "ANSWER" and row.unique_id not in bridged)
+        ):
             continue
         yield Variant(f"without row {at + 1} {_shown(row)}", [*rows[:at], *rows[at + 1 :]], ids_of(row))
 
