@@ -325,3 +325,13 @@ SCENARIOS: tuple[Play, ...] = (
     killed_mid_call,
     killed_while_ringing,
 )
+
+FOREIGN: tuple[Play, ...] = (
+    two_calls_at_once,
+    out_and_in_by_the_carrier,
+    outside_by_keypad,
+    originated_to_the_outside,
+    originated_in_vain,
+    hung_up_by_operator,
+    hung_up_by_operator_while_ringing,
+)

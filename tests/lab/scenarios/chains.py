@@ -221,7 +221,7 @@ async def consult_queue(lab: Lab, *, answered: bool) -> Expected:
     await carol.hang_up()
     consulted = (Talked(("104", "103"), "dial", since, joined),) if answered else ()
     talks = (
-        Talked((MOBILE, "104"), "dial", pair.since, joined),
+        Talked((MOBILE, "104"), "dial", pair.since, since if answered else joined),
         *consulted,
         Talked((MOBILE, "103"), "transfer", max(since, joined), await carol.at("over")),
     )
@@ -305,7 +305,7 @@ async def two_callers_joined(lab: Lab) -> Expected:
     await talk_a_little()
     await first.caller.hang_up()
     talks = (
-        Talked((MOBILE, "102"), "dial", first.since, joined),
+        Talked((MOBILE, "102"), "dial", first.since, await second.at("talking")),
         Talked((OTHER_CALLER, "102"), "dial", await second.at("talking"), joined),
         Talked((MOBILE, OTHER_CALLER), "transfer", joined, await other.at("over")),
     )
@@ -380,7 +380,7 @@ async def click_then_attended_by_user(lab: Lab) -> Expected:
     await talk_a_little()
     await asked.callee.hang_up()
     talks = (
-        Talked(("101", OUTSIDE), "dial", pair.since, joined),
+        Talked(("101", OUTSIDE), "dial", pair.since, asked.since),
         Talked(("101", "103"), "dial", asked.since, joined),
         Talked((OUTSIDE, "103"), "transfer", joined, await asked.callee.at("over")),
     )
@@ -441,3 +441,5 @@ SCENARIOS: tuple[Play, ...] = (
     two_callers_joined,
     *PLACED,
 )
+
+FOREIGN = SCENARIOS

@@ -121,3 +121,5 @@ SCENARIOS: tuple[Play, ...] = (
     transfer_into_conference,
     conference_of_a_phone,
 )
+
+FOREIGN: tuple[Play, ...] = (transfer_into_conference,)

@@ -147,3 +147,5 @@ SCENARIOS: tuple[Play, ...] = (
     parked_parker_rung_back_in_vain,
     parked_caller_gives_up,
 )
+
+FOREIGN = SCENARIOS

@@ -125,3 +125,5 @@ SCENARIOS: tuple[Play, ...] = (
     pickup_of_internal,
     pickup_of_nothing,
 )
+
+FOREIGN = tuple(play for play in SCENARIOS if play is not pickup_of_group_call)  # there only what is rung is marked

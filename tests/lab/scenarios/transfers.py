@@ -395,7 +395,8 @@ async def agent_transfers(lab: Lab) -> Expected:
     return Expected("answered", "inbound", MOBILE, "+61290000003", attempts, "caller", (visit,), talks)
 
 
-# Attended by phone: a second call of the same phone, then REFER with Replaces.
+# Attended by phone: a second call of the same phone, then REFER with Replaces. Nobody talks with two at once: where
+# the two calls become one, its first talk ends when the one who was asked answers.
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,7 +442,7 @@ async def attended_by_phone(lab: Lab, *, media: bool = False, answered: bool = T
     await pair.caller.hang_up()
     consulted = (Talked(("102", "103"), "dial", asked.since, joined),) if answered else ()
     talks = (
-        Talked((MOBILE, "102"), "dial", pair.since, joined),
+        Talked((MOBILE, "102"), "dial", pair.since, asked.since or joined),
         *consulted,
         Talked((MOBILE, "103"), "transfer", since, await asked.far.at("over")),
     )
@@ -472,7 +473,7 @@ async def attended_transfer_by_calling_phone(lab: Lab) -> Expected:
     await talk_a_little()
     await asked.far.hang_up()
     talks = (
-        Talked(("102", "104"), "dial", pair.since, joined),
+        Talked(("102", "104"), "dial", pair.since, asked.since),
         Talked(("102", "103"), "dial", asked.since, joined),
         Talked(("104", "103"), "transfer", joined, await asked.far.at("over")),
     )
@@ -492,7 +493,7 @@ async def attended_transfer_to_outside(lab: Lab) -> Expected:
     await talk_a_little()
     await pair.caller.hang_up()
     talks = (
-        Talked(("104", "102"), "dial", pair.since, joined),
+        Talked(("104", "102"), "dial", pair.since, asked.since),
         Talked(("102", OUTSIDE), "dial", asked.since, joined),
         Talked(("104", OUTSIDE), "transfer", joined, await asked.far.at("over")),
     )
@@ -535,7 +536,7 @@ async def attended_then_blind(lab: Lab) -> Expected:
     await talk_a_little()
     await dave.hang_up()
     talks = (
-        Talked((MOBILE, "102"), "dial", pair.since, joined),
+        Talked((MOBILE, "102"), "dial", pair.since, asked.since),
         Talked(("102", "103"), "dial", asked.since, joined),
         Talked((MOBILE, "103"), "transfer", joined, then),
         Talked((MOBILE, "104"), "transfer", await dave.at("talking"), await dave.at("over")),
@@ -869,4 +870,10 @@ SCENARIOS: tuple[Play, ...] = (
     attended_transfer_declined,
     attended_transfer_no_answer,
     attended_transfer_caller_gives_up,
+)
+
+FOREIGN = tuple(
+    play
+    for play in SCENARIOS
+    if play is not blind_transfer_unreachable  # there nothing is dialled, and nothing tells what it would have been
 )
