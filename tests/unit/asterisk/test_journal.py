@@ -1,5 +1,6 @@
 """The journal source: Asterisk's files through growth, rotation, truncation and crashes."""
 
+import asyncio
 import gzip
 import os
 import shutil
@@ -268,11 +269,11 @@ async def test_a_list_of_channels_that_came_meanwhile_is_given_after_the_one_com
 async def test_waiting_ends_by_a_wake_or_by_growth(journal: Journal) -> None:
     await journal.read()
     journal.source.wake()
-    await journal.source.wait(60)
+    await asyncio.wait_for(journal.source.wait(60), 10)
     journal.write(cel(1))
-    await journal.source.wait(60)
+    await asyncio.wait_for(journal.source.wait(60), 10)
     await journal.read()
     journal.write(queue(1), path=journal.queue)
-    await journal.source.wait(60)
+    await asyncio.wait_for(journal.source.wait(60), 10)
     await journal.read()
     await journal.source.wait(0.01)

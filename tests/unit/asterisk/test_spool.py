@@ -1,3 +1,4 @@
+import asyncio
 import os
 from pathlib import Path
 
@@ -155,8 +156,8 @@ async def test_waiting_ends_by_a_wake_or_by_another_processes_write(tmp_path: Pa
     source = SpoolSource(tmp_path, poll_seconds=0.01)
     await read_all(source, {})
     source.wake()
-    await source.wait(60)
+    await asyncio.wait_for(source.wait(60), 10)
     writer.append(row(1))
-    await source.wait(60)
+    await asyncio.wait_for(source.wait(60), 10)
     await read_all(source, {})
     await source.wait(0.01)
