@@ -55,8 +55,6 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         fail("the database has no tables yet: run `gateway migrate`")
     except (asyncpg.PostgresError, *DRIVER_ERRORS) as error:
         fail(f"the database: {str(error).splitlines()[0]}")
-    except UnicodeEncodeError:
-        fail("an argument is not UTF-8", 2)
     except (OSError, RuntimeError) as error:
         fail(str(error) or type(error).__name__)
 
