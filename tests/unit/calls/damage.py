@@ -59,7 +59,7 @@ def _shown(row: Row) -> str:
 
 
 def dropped(rows: Sequence[Row]) -> Iterator[Variant]:
-    """But for what a dialplan does of its own accord, saying something or answering: nothing tells that it is missing."""
+    """But for what a dialplan does of its own accord, saying something or answering: nothing tells that it is lost."""
     bridged = {row.unique_id for row in rows if isinstance(row, CelRow) and row.event == "BRIDGE_ENTER"}
     for at, row in enumerate(rows):
         if isinstance(row, CelRow) and (

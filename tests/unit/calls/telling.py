@@ -1,8 +1,9 @@
 """What a fold told of a feed of rows, and what is wrong with it whatever the call was."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
+from typing import Any
 
 from gateway.calls.document import as_text, call_document, user_call_document
 from gateway.calls.fold import Fold
@@ -15,13 +16,17 @@ LAST = ("call.ended", "call.merged")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`records`: the last one of each call that did not merge away, by id. `open_calls`: how many did not end."""
+    """`records`: the last one of each call that did not merge away, by id. `open_calls`: how many did not end.
+
+    `failures`: what rules or bookkeeping raised.
+    """
 
     records: dict[str, CallRecord]
     merged: tuple[tuple[str, str, str], ...]
     events: tuple[DomainEvent, ...]
     closed: tuple[str, ...]
     open_calls: int
+    failures: tuple[tuple[str, str], ...] = ()
 
     def texts(self) -> dict[str, str]:
         """Each call and its users' rows as the bytes that leave."""
@@ -43,6 +48,7 @@ def tell(fold: Fold, rows: Sequence[Row], cuts: Iterable[int] = ()) -> Told:
     merged: list[tuple[str, str, str]] = []
     events: list[DomainEvent] = []
     closed: list[str] = []
+    failures: list[tuple[str, str]] = []
     start = 0
     for end in [*sorted(cuts), len(rows)]:
         for row in rows[start:end]:
@@ -53,26 +59,33 @@ def tell(fold: Fold, rows: Sequence[Row], cuts: Iterable[int] = ()) -> Told:
         merged += changes.merged
         events += changes.events
         closed += changes.closed
+        failures += changes.failures
     for _, old, _ in merged:
         records.pop(old, None)
-    return Told(records, tuple(merged), tuple(events), tuple(closed), fold.open_calls)
+    return Told(records, tuple(merged), tuple(events), tuple(closed), fold.open_calls, tuple(failures))
 
 
 def differing(one: CallRecord, other: CallRecord) -> str:
     """The members in which two records' documents differ, with what each says."""
-    ours, theirs = call_document(one), call_document(other)
-    return "; ".join(
-        f"{name} {_short(ours[name], theirs[name])} not {_short(theirs[name], ours[name])}"
-        for name in ours
-        if ours[name] != theirs[name]
-    )
+    found = list(_differing("", call_document(one), call_document(other)))
+    return "; ".join(found) or "only in what documents do not show"
 
 
-def _short(value: object, other: object) -> object:
-    """Of two lists, what one has and the other has not; else the value."""
-    if isinstance(value, list) and isinstance(other, list):
-        return [item for item in value if item not in other]
-    return value
+def _differing(where: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        for name in one:
+            yield from _differing(f"{where}.{name}" if where else name, one[name], other[name])
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for place, (ours, theirs) in enumerate(zip(one, other, strict=True)):
+            yield from _differing(f"{where}[{place}]", ours, theirs)
+    elif one != other:
+        yield f"{where} {one!r} not {other!r}"
+
+
+def faults_of_any(told: Told) -> list[str]:
+    """What may be said of no call."""
+    wrong = [f"{call_id}: raised {error}" for call_id, error in told.failures]
+    return [*wrong, *life_faults(told), *chain(*map(sum_faults, told.records.values()))]
 
 
 def life_faults(told: Told) -> list[str]:

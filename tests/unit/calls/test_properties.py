@@ -34,9 +34,9 @@ from gateway.calls.rows import CelRow, Row
 from gateway.numbering import to_e164
 from tests.lab.recordings import NODE, RECORDINGS, SOURCES, Recording, directories
 from tests.unit.calls import damage
-from tests.unit.calls.damage import OTHER, NewFold, Scene, Variant, renamed, renamed_id, shifted
+from tests.unit.calls.damage import OTHER, NewFold, Scene, Variant, renamed, renamed_id, shifted, start_of
 from tests.unit.calls.generated import START, Generated, generated_calls, in_one_file, played, riffled, rubbish
-from tests.unit.calls.telling import Told, life_faults, overlaps, sum_faults, tell
+from tests.unit.calls.telling import Told, faults_of_any, overlaps, sum_faults, tell
 
 CI = settings(derandomize=True, database=None, deadline=None, print_blob=False, phases=(Phase.generate, Phase.shrink))
 FEW, SOME, MANY = (settings(CI, max_examples=count, suppress_health_check=list(HealthCheck)) for count in (5, 60, 200))
@@ -127,7 +127,7 @@ NOT_YET: Mapping[str, frozenset[str]] = {
         )
     ),
 }
-"""Property → the recordings that break it as yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
+"""Property → the recordings that break it as yet: `demo/queue_answered`, or of one form `demo/queue_answered-ami`."""
 
 GENERATED_DAMAGE: Mapping[str, Callable[[Sequence[Row]], Iterator[Variant]]] = {
     "dropped": damage.dropped,
@@ -161,8 +161,8 @@ def rows_of(recording: Recording, source: str) -> list[Row]:
 def bystander_of(pbx: str, source: str) -> list[Row]:
     """The plainest call of this PBX in which two people talk."""
     plain = [one for one in RECORDINGS if one.pbx == pbx and not one.placed and len(one.expected) == 1]
-    answered = (rows_of(one, source) for one in plain if one.expected[0].talks and not one.expected[0].visits)
-    return min(answered, key=len)
+    answered = [one for one in plain if one.expected[0].talks and one.expected[0].complete]
+    return min((rows_of(one, source) for one in answered if not one.expected[0].visits), key=len)
 
 
 @cache
@@ -172,7 +172,7 @@ def scene_of(recording: Recording, source: str) -> Scene:
 
 
 def _new_fold(recording: Recording, rows: list[Row]) -> NewFold:
-    return lambda: recording.new_fold(rows[0].at)
+    return lambda: recording.new_fold(start_of(rows))
 
 
 def _recorded(broken: str) -> pytest.MarkDecorator:
@@ -204,14 +204,14 @@ def _none(faults: Iterable[str]) -> None:
 @_recorded("batching")
 def test_any_batching_gives_the_same_bytes(recording: Recording, source: str) -> None:
     rows = rows_of(recording, source)
-    at_once = tell(recording.new_fold(rows[0].at), rows)
+    at_once = tell(recording.new_fold(start_of(rows)), rows)
 
     @settings(FEW)
     @given(st.lists(st.integers(0, len(rows)), max_size=6))
     def batched(cuts: list[int]) -> None:
-        _same(tell(recording.new_fold(rows[0].at), rows, cuts), at_once)
+        _same(tell(recording.new_fold(start_of(rows)), rows, cuts), at_once)
 
-    _same(tell(recording.new_fold(rows[0].at), rows, range(1, len(rows))), at_once)
+    _same(tell(recording.new_fold(start_of(rows)), rows, range(1, len(rows))), at_once)
     batched()
     COUNTED["examples"] += FEW.max_examples
     COUNTED["batchings folded"] += FEW.max_examples + 1
@@ -227,6 +227,10 @@ def _same(told: Told, other: Told) -> None:
 @pytest.mark.parametrize(("recording", "both"), [_param("forms", one, "both") for one in RECORDINGS])
 def test_spool_and_journal_tell_the_same_but_for_times(recording: Recording, both: str) -> None:
     ami, journal = (recording.fold(rows_of(recording, form)) for form in ("ami", "journal"))
+    if any(one.visits_over_ami is not None for one in recording.expected):
+        # AMI does not say why this caller left a queue, and the dialplan is silent.
+        assert [record.id for record in ami] == [record.id for record in journal]
+        return
     assert [_timeless(call_document(one)) for one in ami] == [_timeless(call_document(one)) for one in journal]
     for one, other in zip(ami, journal, strict=True):
         for name in ("started_at", "ended_at"):
@@ -247,8 +251,8 @@ def _timeless(value: Any) -> Any:
 @_recorded("sums")
 def test_sums_hold_and_a_life_has_one_end(recording: Recording, source: str) -> None:
     rows = rows_of(recording, source)
-    told = tell(recording.new_fold(rows[0].at), rows, range(1, len(rows)))
-    _none(chain(life_faults(told), *map(sum_faults, told.records.values())))
+    told = tell(recording.new_fold(start_of(rows)), rows, range(1, len(rows)))
+    _none(faults_of_any(told))
 
 
 @_recorded("overlaps")
@@ -260,7 +264,7 @@ def test_nobody_talks_in_two_segments_at_once(recording: Recording, source: str)
 def test_every_prefix_folds(recording: Recording, source: str) -> None:
     """Draining after each row shows each prefix: that it is the same as a prefix alone, batching says."""
     rows = rows_of(recording, source)
-    fold = recording.new_fold(rows[0].at)
+    fold = recording.new_fold(start_of(rows))
     wrong: list[str] = []
     for row in rows:
         told = tell(fold, [row])
@@ -346,7 +350,7 @@ def test_two_calls_in_one_file_come_out_as_each_alone(source: str) -> None:
     def riffle(data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(RECORDINGS))
         two = data.draw(st.sampled_from([other for other in RECORDINGS if other.pbx == one.pbx]))
-        ours, theirs = rows_of(one, source), _beside(rows_of(two, source), rows_of(one, source)[0].at)
+        ours, theirs = rows_of(one, source), _beside(rows_of(two, source), start_of(rows_of(one, source)))
         _as_alone(one, two, ours, theirs, data.draw(riffled(ours, theirs)))
 
     riffle()
@@ -360,20 +364,21 @@ def test_a_call_between_the_rows_of_the_next_comes_out_as_alone(recording: Recor
     same_pbx = [one for one in RECORDINGS if one.pbx == recording.pbx]
     other = same_pbx[(same_pbx.index(recording) + 1) % len(same_pbx)]
     ours = rows_of(recording, source)
-    theirs = _beside(rows_of(other, source), ours[0].at)
+    theirs = _beside(rows_of(other, source), start_of(ours))
     by_turns = sorted([*enumerate(ours), *((place + 0.5, row) for place, row in enumerate(theirs))], key=lambda p: p[0])
     _as_alone(recording, other, ours, theirs, [row for _, row in by_turns])
     COUNTED["pairs folded"] += 1
 
 
 def _beside(rows: list[Row], start: int) -> list[Row]:
-    return shifted(renamed(rows, OTHER), start - rows[0].at)
+    return shifted(renamed(rows, OTHER), start - start_of(rows))
 
 
 def _as_alone(one: Recording, two: Recording, ours: list[Row], theirs: list[Row], both: list[Row]) -> None:
-    alone = tell(_fold_for(one, two, ours[0].at), ours), tell(_fold_for(one, two, ours[0].at), theirs)
-    together = tell(_fold_for(one, two, ours[0].at), both)
+    alone = tell(_fold_for(one, two, start_of(ours)), ours), tell(_fold_for(one, two, start_of(ours)), theirs)
+    together = tell(_fold_for(one, two, start_of(ours)), both)
     assert together.records == alone[0].records | alone[1].records
+    assert not together.failures
     assert sorted(together.merged) == sorted(alone[0].merged + alone[1].merged)
     for told in alone:
         ids = {event.call_id for event in told.events}
@@ -410,7 +415,7 @@ def _demo_fold() -> Fold:
 def test_generated_calls_are_told_whole(calls: list[Generated], cuts: list[int]) -> None:
     rows = in_one_file([call.rows for call in calls])
     told = tell(_demo_fold(), rows)
-    _none(chain(life_faults(told), *map(sum_faults, told.records.values())))
+    _none(faults_of_any(told))
     assert told.open_calls == 0
     for call in calls:
         alone = tell(_demo_fold(), call.rows)
@@ -438,11 +443,11 @@ def test_rubbish_raises_nothing_and_stays_where_it_is(data: st.DataObject) -> No
     """Rows that mean nothing, about the channels of a call or of none, between its rows."""
     recording = data.draw(st.sampled_from(RECORDINGS))
     scene = scene_of(recording, "journal")
-    start = scene.rows[0].at
+    start = start_of(scene.rows)
     bad = data.draw(st.lists(rubbish(scene.rows, start), min_size=1, max_size=12))
     feed = data.draw(riffled(scene.rows, list(bad)))
     told = scene.told(feed)
-    _none(life_faults(told) + scene.bystander_faults(told))
+    _none(faults_of_any(told) + scene.bystander_faults(told))
     assert told.texts().keys() == told.records.keys()
     COUNTED["rubbish rows folded"] += len(bad)
 
