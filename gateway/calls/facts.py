@@ -103,6 +103,16 @@ class CallFacts:
     def other_half(self, channel: Channel) -> Channel | None:
         return self.by_name(channel.pair + (";2" if channel.half == "1" else ";1"))
 
+    def meets(self, row: CelRow) -> bool:
+        """Whether somebody else is in the bridge that this row enters."""
+        bridge_id = row.extra.get("bridge_id", "")
+        return any(
+            stay.bridge_id == bridge_id and stay.left_at is None
+            for channel in self.channels.values()
+            if channel.unique_id != row.unique_id and channel.stays
+            for stay in channel.stays[-1:]
+        )
+
     def take(self, row: CelRow) -> None:
         """Note one row of one of the call's linked ids."""
         self.last_row_at = max(self.last_row_at, row.at)

@@ -23,7 +23,7 @@ from gateway.calls.directory import NodeDirectory
 from gateway.calls.facts import CallFacts
 from gateway.calls.identity import call_id
 from gateway.calls.interpret import Told, interpret, not_understood
-from gateway.calls.life import TELLING_ROWS, Life, custom_event, merged_event
+from gateway.calls.life import Life, custom_event, merged_event
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
@@ -305,7 +305,7 @@ class Fold:
             self._touch(call)
 
     def _tell(self, call: OpenCall, row: CelRow) -> None:
-        if row.event not in TELLING_ROWS:
+        if not call.life.may_go_on_at(row, call.facts):
             return
         record = self._record(call)
         if record is None:

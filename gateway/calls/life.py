@@ -4,36 +4,27 @@ An event is told at the row that first made it true of the record. Whatever had 
 the end and was not seen to happen is told at the end, so that no life has holes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.calls.document import as_text, call_document, user_call_document, visit_document
+from gateway.calls.facts import CallFacts
 from gateway.calls.record import CallRecord, DomainEvent
-from gateway.calls.rows import Instant
+from gateway.calls.rows import CelRow, Instant
 from gateway.calls.views import user_calls
-
-TELLING_ROWS = frozenset(
-    (
-        "CHAN_START",
-        "APP_START",
-        "APP_END",
-        "ANSWER",
-        "BRIDGE_ENTER",
-        "BLINDTRANSFER",
-        "ATTENDEDTRANSFER",
-        "USER_DEFINED",
-    )
-)
-"""The CEL events after which something may have to be told."""
 
 
 class Happening(NamedTuple):
-    """Something that is true of a record. `key` is the same however often the record is made."""
+    """Something that is true of a record. `key` is the same however often the record is made.
+
+    `document` makes the JSON that tells of it; most of the time it was told before.
+    """
 
     key: tuple[str, str]
     at: Instant | None
-    document: dict[str, Any]
+    document: Callable[[], dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -45,6 +36,27 @@ class Life:
     @property
     def started(self) -> bool:
         return ("call.started", "") in self.told
+
+    def may_go_on_at(self, row: CelRow, facts: CallFacts) -> bool:
+        """Whether this row, of a call with these facts, can make something true that is to be told.
+
+        Making a record costs more than taking a row, so that it is not made for every one.
+        """
+        match row.event:
+            case "CHAN_START":
+                return not self.started or not row.channel.startswith("Local/")
+            case "APP_START":
+                return not self.started or row.app == "Queue"
+            case "APP_END":
+                return any((kind.replace(".entered", ".left"), who) not in self.told for kind, who in self._visits())
+            case "BRIDGE_ENTER":
+                return not self.started or facts.meets(row)
+            case "BLINDTRANSFER" | "ATTENDEDTRANSFER" | "USER_DEFINED":
+                return True
+        return False
+
+    def _visits(self) -> Iterator[tuple[str, str]]:
+        return (key for key in self.told if key[0].endswith(".entered"))
 
     def reached(self, record: CallRecord, at: Instant, transfers: int = 0) -> list[DomainEvent]:
         """What is true and was not told, at the row of instant `at`. `transfers`: how many Asterisk told of so far."""
@@ -66,7 +78,7 @@ class Life:
         for key, since, document in happened:
             if key not in self.told:
                 self.told.add(key)
-                events.append(_event(key[0], record, at if since is None else since, document))
+                events.append(_event(key[0], record, at if since is None else since, document()))
         return events
 
 
@@ -81,7 +93,7 @@ def custom_event(account: str, call_id: str, at: Instant, kind: str, text: str) 
 
 
 def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
-    call = call_document(record)
+    call = partial(call_document, record)
     yield Happening(("call.started", ""), record.started_at, call)
     rung = [
         attempt for attempt in record.attempts if attempt.via != "click_to_call" and attempt.result != "unreachable"
@@ -89,21 +101,22 @@ def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
     if rung:
         yield Happening(("call.ringing", ""), rung[0].started_at, call)
     for visit in record.visits:
-        yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, visit_document(record, visit))
+        yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, partial(visit_document, record, visit))
     rows = user_calls(record)
     for row in rows:
         if any(attempt.user == row.user for attempt in rung):
-            yield Happening(("user.ringing", row.user.id), None, user_call_document(row))
+            yield Happening(("user.ringing", row.user.id), None, partial(user_call_document, row))
     if record.answered_at is not None:
         yield Happening(("call.answered", ""), record.answered_at, call)
         for row in rows:
             if row.answered_at is not None:
-                yield Happening(("user.answered", row.user.id), row.answered_at, user_call_document(row))
+                yield Happening(("user.answered", row.user.id), row.answered_at, partial(user_call_document, row))
     for visit in record.visits:
+        shown = partial(visit_document, record, visit)
         if visit.answered_at is not None:
-            yield Happening((f"{visit.kind}.answered", visit.id), visit.answered_at, visit_document(record, visit))
+            yield Happening((f"{visit.kind}.answered", visit.id), visit.answered_at, shown)
         if visit.ended_at is not None:
-            yield Happening((f"{visit.kind}.left", visit.id), visit.ended_at, visit_document(record, visit))
+            yield Happening((f"{visit.kind}.left", visit.id), visit.ended_at, shown)
     for number in range(transfers):
         yield Happening(("call.transferred", str(number)), None, call)
 
@@ -111,9 +124,9 @@ def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
 def _at_the_end(record: CallRecord) -> Iterator[Happening]:
     for row in user_calls(record):
         kind = "user.missed" if row.result == "missed" else "user.ended"
-        yield Happening((kind, row.user.id), row.ended_at, user_call_document(row))
+        yield Happening((kind, row.user.id), row.ended_at, partial(user_call_document, row))
     if record.voicemail and record.voicemail.message_left:
-        yield Happening(("voicemail.received", ""), None, call_document(record))
+        yield Happening(("voicemail.received", ""), None, partial(call_document, record))
 
 
 def _event(kind: str, record: CallRecord, at: Instant, document: dict[str, Any]) -> DomainEvent:
