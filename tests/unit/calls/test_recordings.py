@@ -12,19 +12,7 @@ from tests.lab.scenarios import PLAYED_ON
 from tests.lab.scenarios.model import SILENT
 from tests.lab.scenarios.verdict import TOLERANCE, differences
 
-PENDING: frozenset[str] = frozenset(
-    {
-        "demo/attended_transfer_to_queue_that_rings",
-        "demo/blonde_transfer_to_group",
-        "demo/click_ended_by_operator_while_user_rings",
-        "demo/click_then_blind_by_called",
-        "demo/click_then_blind_by_user",
-        "demo/click_then_parked",
-        "demo/local_agent_transfers",
-        "demo/two_callers_joined",
-        "foreign/click_ended_by_operator_while_user_rings",
-    }
-)
+PENDING: frozenset[str] = frozenset()
 """Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
 
 
