@@ -98,10 +98,10 @@ def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
     rung = [
         attempt for attempt in record.attempts if attempt.via != "click_to_call" and attempt.result != "unreachable"
     ]
-    if rung:
-        yield Happening(("call.ringing", ""), rung[0].started_at, call)
     for visit in record.visits:
         yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, partial(visit_document, record, visit))
+    if rung:
+        yield Happening(("call.ringing", ""), rung[0].started_at, call)
     rows = user_calls(record)
     for row in rows:
         if any(attempt.user == row.user for attempt in rung):
