@@ -180,8 +180,8 @@ def _has_extension(directory: Directory, row: CdrRow) -> bool:
     """Whether what the CDR says was reached is something of this account."""
     if row.app == "Queue":
         return row.app_data.partition(",")[0] in {queue.name for queue in directory.queues}
-    extensions = (*directory.users, *directory.queues, *directory.ring_groups)
-    return row.dst in {extension.number for extension in extensions}
+    groups = (*directory.queues, *directory.ring_groups)
+    return row.dst in {*(user.number for user in directory.users), *(group.number for group in groups)}
 
 
 class _Call:

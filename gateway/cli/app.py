@@ -24,8 +24,6 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
 app.add_typer(console.app, name="console")
-app.command()(replay.replay)
-app.command("import")(importing.import_)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -117,6 +115,10 @@ def status(as_json: Json = False) -> None:
     for title, rows in found.items():
         for row in rows:
             print(title.removesuffix("s") + "  " + "  ".join(f"{name}={value}" for name, value in row.items()))
+
+
+app.command()(replay.replay)
+app.command("import")(importing.import_)
 
 
 async def _service(host: str, port: int) -> dict[str, Any]:

@@ -190,7 +190,7 @@ async def test_a_call_without_an_end_is_lost_until_the_rest_is_seen(
 
 
 async def test_an_import_that_was_killed_goes_on(run_import: Import, pool: Pool, tmp_path: Path) -> None:
-    text, count = ANSWERED.read_text(), 2_000
+    text, count = ANSWERED.read_text(), 600
     long = tmp_path / "long.csv"
     long.write_text("".join(later(text, minutes) for minutes in range(count)))
     process = await asyncio.create_subprocess_exec(
