@@ -47,6 +47,17 @@ async def queue_abandoned(lab: Lab) -> Expected:
     return Expected("abandoned", "inbound", MOBILE, "+61290000003", attempts, "caller", (("support", "abandoned"),))
 
 
+async def queue_abandoned_at_once(lab: Lab) -> Expected:
+    """Within milliseconds of the first ringing."""
+    mark, since = len(lab.bob.seen), len(lab.carol.seen)
+    await lab.carrier.call("+61290000003")
+    await lab.bob.wait_for("invite", since=mark)
+    await lab.carol.wait_for("invite", since=since)
+    await lab.carrier.hang_up()
+    attempts = (rung("PJSIP/102", "cancelled"), rung("PJSIP/103", "cancelled"))
+    return Expected("abandoned", "inbound", MOBILE, "+61290000003", attempts, "caller", (("support", "abandoned"),))
+
+
 async def queue_timed_out(lab: Lab) -> Expected:
     await lab.carrier.call("+61290000003")
     attempts = (
@@ -401,6 +412,7 @@ SCENARIOS: tuple[Play, ...] = (
     queue_to_voicemail,
     queue_two_callers,
     queue_full,
+    queue_abandoned_at_once,
 )
 
 FOREIGN = SCENARIOS
