@@ -82,7 +82,10 @@ def _queue_last_visited(visits: tuple[Visit, ...], last: list[Rung]) -> Visit | 
     queue = next((visit for visit in reversed(visits) if visit.kind == "queue"), None)
     if queue is None or queue.ended_at is None:
         return queue
-    return None if any(one.started_at >= queue.ended_at - SAME_MOMENT for one in last) else queue
+    went_on = any(
+        one.started_at >= queue.ended_at - SAME_MOMENT for one in last if not (one.ringing and one.ringing.is_queue)
+    )
+    return None if went_on else queue
 
 
 def _rung_last(everyone: list[Rung]) -> list[Rung]:

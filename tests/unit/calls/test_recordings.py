@@ -12,12 +12,7 @@ from tests.lab.scenarios import PLAYED_ON
 from tests.lab.scenarios.model import SILENT
 from tests.lab.scenarios.verdict import TOLERANCE, differences
 
-PENDING: frozenset[str] = frozenset(
-    {
-        "demo/queue_abandoned_at_once",
-        "foreign/queue_abandoned_at_once",
-    }
-)
+PENDING: frozenset[str] = frozenset()
 """Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
 
 
