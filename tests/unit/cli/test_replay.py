@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gateway.calls.document import as_text, call_document
+from gateway.calls.rows import ChannelsAlive
 from gateway.cli.app import app
 from gateway.directory_file import read
 from tests.lab.recordings import DIRECTORIES, PROJECT, RECORDINGS, SOURCES, Recording
@@ -33,6 +34,14 @@ class Replayed:
     @property
     def calls(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output.splitlines()]
+
+
+class OfItsStream(Recording):
+    """As one folds it who has the stream alone: no database knows what was placed, no Asterisk what lives."""
+
+    @property
+    def placed(self) -> None:
+        return None
 
 
 class Replay:
@@ -63,15 +72,10 @@ def files(recording: Recording, source: str) -> list[str | Path]:
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
 async def test_a_recording_is_told_as_the_fold_tells_it(recording: Recording, source: str, replay: Replay) -> None:
-    records = recording.fold(await recording.rows(source))
-    expected = [{"account": record.account} | call_document(record) for record in records]
+    rows = [row for row in await recording.rows(source) if not isinstance(row, ChannelsAlive)]
+    records = OfItsStream(recording.place).fold(rows)
     told = replay(*files(recording, source), "--node", "pbx1")
-    calls = told.calls
-    if recording.placed:
-        for call in [*calls, *expected]:
-            # Known from the gateway's database, and not always from the stream.
-            del call["origin"], call["callee"]
-    assert calls == [json.loads(as_text(one)) for one in expected]
+    assert told.calls == [json.loads(as_text({"account": one.account} | call_document(one))) for one in records]
     assert told.status == 0
 
 
