@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup asterisk demo record test verify-main-job lint types unit postgres real lock clean
+.PHONY: help setup asterisk demo record test verify-main-job verify-calls lint types unit postgres real lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -54,6 +54,9 @@ test: setup lint types ## set up, then lint, types and every test
 
 verify-main-job: ## the main job, shown on a fresh clone in an empty home; the last line has the figures
 	@$(PYTHON) -m tests.lab.verify_main_job
+
+verify-calls: ## that calls are told right: scenarios, broken rules, damaged recordings, speed, on a fresh clone
+	@$(PYTHON) -m tests.lab.verify_calls
 
 lock: $(VENV)/ready ## pin the dependencies anew
 	@$(BIN)/pip install --quiet pip-tools

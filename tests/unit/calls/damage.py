@@ -241,9 +241,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def renamed_id(text: str, mark: str) -> str:
-    """A chosen id (a UUID) stays one; Asterisk's own are marked as with a system name."""
+    """A chosen id (a UUID) stays one; Asterisk's own are marked as with a system name. `mark`: of base 36."""
     if _UUID.match(text):
-        return f"{text[:34]}{ord(mark):02x}{text[36:]}"
+        return f"{text[:32]}{int(mark, 36) % 0x10000:04x}{text[36:]}"
     return f"{mark}-{text}"
 
 
