@@ -76,6 +76,8 @@ class Channel:
     caller_number: str
     caller_name: str
     account_code: str
+    is_local: bool
+    """Whether it is a half of a Local channel: plumbing, never a party."""
     dnid: str = ""
     number_now: str = ""
     extens: list[str] = field(default_factory=list)
@@ -97,11 +99,6 @@ class Channel:
     def endpoint(self) -> str:
         """Technology and resource: `PJSIP/101-desk` of `PJSIP/101-desk-00000003`."""
         return self.name.rsplit("-", 1)[0]
-
-    @property
-    def is_local(self) -> bool:
-        """A half of a Local channel: plumbing, never a party."""
-        return self.name.startswith("Local/")
 
     @property
     def pair(self) -> str:
@@ -284,4 +281,5 @@ def channel_from(row: CelRow) -> Channel:
         caller_number=row.caller_number,
         caller_name=_unescaped(row.caller_name),
         account_code=row.account_code,
+        is_local=row.channel.startswith("Local/"),
     )

@@ -6,6 +6,7 @@ channel that no application rang was made for a consultation: its own Dial is th
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.calls.channels import AppRun, Channel
@@ -51,8 +52,8 @@ class Ringing:
         """Whether its channel had been connected before, and now rings for whoever it left behind."""
         return any(not stay.holding and stay.entered_at < self.run.started_at for stay in self.channel.stays)
 
-    def targets(self) -> list[Target]:
-        return [] if self.is_queue else dial_targets(self.run.data)
+    def targets(self) -> tuple[Target, ...]:
+        return () if self.is_queue else dial_targets(self.run.data)
 
     def names(self, leg: Channel) -> bool:
         return any(target.endpoint == leg.endpoint for target in self.targets())
@@ -70,7 +71,8 @@ class Ringing:
         return next((at for at in entered if self.ended_at is None or at < self.ended_at), None)
 
 
-def dial_targets(data: str) -> list[Target]:
+@lru_cache(maxsize=10_000)
+def dial_targets(data: str) -> tuple[Target, ...]:
     """The targets of Dial's first argument, each endpoint once.
 
     `PJSIP/101`, `PJSIP/101/sip:101@192.0.2.1:5060` (a contact), `PJSIP/+61255501234@trunk`,
@@ -91,7 +93,7 @@ def dial_targets(data: str) -> list[Target]:
             number, _, name = name.rpartition("@")
         endpoint = f"{technology}/{name}"
         targets.setdefault(endpoint, Target(endpoint, number))
-    return list(targets.values())
+    return tuple(targets.values())
 
 
 def ringings(facts: CallFacts) -> list[Ringing]:
