@@ -79,6 +79,29 @@ class Case:
         return talks(self.facts)
 
     @cached_property
+    def wanted(self) -> str:
+        """What the caller dialled first, or in click to call the destination; "" where no row shows it."""
+        if self.origination:
+            return self.origination.destination
+        if not self.originated:
+            return dialled_number(self.facts.first)
+        return self._shown_to_the_user() or destination_of(self.facts.first) or self._first_rung()
+
+    def _shown_to_the_user(self) -> str:
+        """The caller id with which click to call rings the user: it is the destination."""
+        ringing = self.facts.other_half(self.facts.first) if is_click_to_call(self.facts) else None
+        return ringing.number_first if ringing else ""
+
+    def _first_rung(self) -> str:
+        """Whom an originated channel rang: a dialplan that dials in subroutines does not show what for."""
+        for leg in self.facts.legs():
+            ringing = self.roots.get(leg.unique_id)
+            if ringing and not self.rings_the_user(ringing):
+                user = self.user_of(leg)
+                return user.number if user else self.number_called(leg) or ""
+        return ""
+
+    @cached_property
     def originated(self) -> bool:
         """Whether some program, the gateway or another, first rang the one and then dialled the other."""
         return self.facts.first.is_local or self.is_originated_device(self.facts.first)
@@ -141,8 +164,7 @@ class Case:
         """
         if self.is_originated_pair(channel) and channel.half == "1":
             # Its first place is for whom it was originated, not whom it dialled.
-            wanted = [self.origination.destination] if self.origination else []
-            return [*wanted, *(place for place in run.places if place != channel.exten)]
+            return [self.wanted, *(place for place in run.places if place != channel.exten)]
         if channel.is_local or self.user_of(channel):
             return list(run.places)
         return [self.node.extension_of(self.account, place) for place in run.places]

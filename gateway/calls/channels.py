@@ -79,6 +79,7 @@ class Channel:
     is_local: bool
     """Whether it is a half of a Local channel: plumbing, never a party."""
     dnid: str = ""
+    number_first: str = ""
     number_now: str = ""
     extens: list[str] = field(default_factory=list)
     runs: list[AppRun] = field(default_factory=list)
@@ -175,6 +176,7 @@ class Channel:
         if row.dnid and not self.dnid:
             self.dnid = row.dnid
         if row.caller_number:
+            self.number_first = self.number_first or row.caller_number
             self.number_now = row.caller_number
         if row.exten and (not self.extens or self.extens[-1] != row.exten):
             self.extens.append(row.exten)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from gateway.calls.attempts import Rung, attempts, rung
-from gateway.calls.case import Case, destination_of, dialled_number, is_click_to_call
+from gateway.calls.case import Case, dialled_number, is_click_to_call
 from gateway.calls.dialling import unexplained
 from gateway.calls.ending import ending
 from gateway.calls.record import (
@@ -152,11 +152,9 @@ def _answer(case: Case) -> Talk | None:
 
 
 def _direction(case: Case) -> Direction:
-    wanted = _wanted(case)
-    if case.originated and wanted:
-        return "internal" if _is_extension(case, wanted) else "outbound"
+    wanted = case.wanted
     endpoint = case.endpoint(case.facts.first.endpoint)
-    if endpoint is None or endpoint.role == "trunk":
+    if not case.originated and (endpoint is None or endpoint.role == "trunk"):
         return "inbound"
     if _is_extension(case, wanted):
         return "internal"
@@ -199,7 +197,7 @@ def _originating_user(case: Case) -> UserRef | None:
 
 def _callee(case: Case, everyone: list[Rung], visit_spans: list[VisitSpan], direction: Direction) -> Callee:
     """Whom the caller wanted: the number first dialled, and who or what is at it."""
-    wanted = _wanted(case)
+    wanted = case.wanted
     exten = case.node.extension_of(case.account, wanted) if direction == "inbound" else wanted
     user = case.node.user(case.account, exten)
     queue = next((q.ref for q in case.directory.queues if q.number == exten), None)
@@ -216,24 +214,6 @@ def _callee(case: Case, everyone: list[Rung], visit_spans: list[VisitSpan], dire
         queue,
         group.ref if group else None,
     )
-
-
-def _wanted(case: Case) -> str:
-    if case.origination:
-        return case.origination.destination
-    if not case.originated:
-        return dialled_number(case.facts.first)
-    return destination_of(case.facts.first) or _first_rung(case)
-
-
-def _first_rung(case: Case) -> str:
-    """Whom an originated channel rang: a dialplan that dials in subroutines does not show what for."""
-    for leg in case.facts.legs():
-        ringing = case.roots.get(leg.unique_id)
-        if ringing and not case.rings_the_user(ringing):
-            user = case.user_of(leg)
-            return user.number if user else case.number_called(leg) or ""
-    return ""
 
 
 def _group_of(span: VisitSpan | None, kind: str) -> GroupRef | None:
