@@ -305,7 +305,7 @@ class Fold:
             self._touch(call)
 
     def _tell(self, call: OpenCall, row: CelRow) -> None:
-        if not call.life.may_go_on_at(row, call.facts):
+        if not call.life.may_go_on_at(row, call.facts, call.directory):
             return
         record = self._record(call)
         if record is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
+from gateway.calls.directory import NodeDirectory
 from gateway.calls.document import as_text, call_document, user_call_document, visit_document
 from gateway.calls.facts import CallFacts
 from gateway.calls.record import CallRecord, DomainEvent
@@ -37,14 +38,14 @@ class Life:
     def started(self) -> bool:
         return ("call.started", "") in self.told
 
-    def may_go_on_at(self, row: CelRow, facts: CallFacts) -> bool:
+    def may_go_on_at(self, row: CelRow, facts: CallFacts, node: NodeDirectory) -> bool:
         """Whether this row, of a call with these facts, can make something true that is to be told.
 
         Making a record costs more than taking a row, so that it is not made for every one.
         """
         match row.event:
             case "CHAN_START":
-                return not self.started or not row.channel.startswith("Local/")
+                return not self.started or self._rings_anew(row, node)
             case "APP_START":
                 return not self.started or row.app == "Queue"
             case "APP_END":
@@ -54,6 +55,16 @@ class Life:
             case "BLINDTRANSFER" | "ATTENDEDTRANSFER" | "USER_DEFINED":
                 return True
         return False
+
+    def _rings_anew(self, row: CelRow, node: NodeDirectory) -> bool:
+        """Whether somebody may be rung who was not told to be: the first of all, or another user."""
+        if row.channel.startswith("Local/"):
+            return False
+        endpoint = node.endpoint(row.channel.rsplit("-", 1)[0])
+        user = endpoint.user if endpoint else None
+        return ("call.ringing", "") not in self.told or (
+            user is not None and ("user.ringing", user.id) not in self.told
+        )
 
     def _visits(self) -> Iterator[tuple[str, str]]:
         return (key for key in self.told if key[0].endswith(".entered"))
