@@ -101,7 +101,7 @@ RINGING, TALKING = 3, 7
 def measure(open_calls: int) -> dict[str, float]:
     rows = mix(ROWS)
     cel = [row for row in rows if isinstance(row, CelRow)]
-    lines, events = [_as_line(row) for row in cel], [_as_event(row) for row in cel]
+    lines, events = [as_line(row) for row in cel], [_as_event(row) for row in cel]
     works = (lambda: _fold(rows), lambda: _read(lines), lambda: _hear(events))
     turns = [[_rate(len(cel), work) for work in works] for _ in range(TURNS)]
     folded, read, heard = (statistics.median(column) for column in zip(*turns, strict=True))
@@ -189,7 +189,7 @@ def _bytes_per_open_call(calls: int = 2_000) -> int:
         tracemalloc.stop()
 
 
-def _as_line(row: CelRow) -> bytes:
+def as_line(row: CelRow) -> bytes:
     """The row as `cel_custom` writes it."""
     text = io.StringIO()
     extra = json.dumps(dict(row.extra)) if row.extra else ""
