@@ -6,8 +6,9 @@ leaks out of it shows.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain, pairwise, takewhile, zip_longest
 from typing import NamedTuple
 
@@ -44,6 +45,11 @@ def ids_of(row: Row) -> frozenset[str]:
 def start_of(rows: Sequence[Row]) -> Instant:
     """A call may leave no row at all."""
     return rows[0].at if rows else 0
+
+
+def events_of(rows: Sequence[Row]) -> list[Row]:
+    """What Asterisk told of calls: not what the reader found out about all of them at once."""
+    return [row for row in rows if isinstance(row, CelRow | QueueRow)]
 
 
 def _shown(row: Row) -> str:
@@ -151,20 +157,29 @@ class Scene:
     """A call, whole and damaged, with a bystander around it."""
 
     def __init__(self, rows: Sequence[Row], new_fold: NewFold, bystander: Sequence[Row]) -> None:
-        self.rows = [row for row in rows if isinstance(row, CelRow | QueueRow)]
-        self._new_fold = new_fold
+        self.rows = events_of(rows)
+        self.new_fold = new_fold
         self._bystander = _stretched(renamed(bystander, BYSTANDER), start_of(rows))
         self._alone = tell(new_fold(), [*self._bystander[0], *self._bystander[1]])
-        self.intact = self.told(rows)
+        self.intact = self.told(self.rows)
 
     def told(self, rows: Sequence[Row]) -> Told:
         head, tail = self._bystander
         riffled = (row for pair in zip_longest(rows, head) for row in pair if row is not None)
-        return tell(self._new_fold(), [*riffled, *tail])
+        return tell(self.new_fold(), [*riffled, *tail])
 
-    def faults(self, variant: Variant) -> list[str]:
+    @cached_property
+    def over(self) -> list[frozenset[str]]:
+        """The calls that were over before each row, and after the last."""
+        fold = self.new_fold()
+        after, settled = [frozenset[str]()], frozenset[str]()
+        for row in self.rows:
+            settled |= {record.id for record in tell(fold, [row]).records.values() if record.settled}
+            after.append(settled)
+        return after
+
+    def faults(self, told: Told, variant: Variant) -> list[str]:
         """What this damage did that it may not."""
-        told = self.told(variant.rows)
         wrong = faults_of_any(told)
         for call_id, record in told.records.items():
             whole = self.intact.records.get(call_id)
@@ -173,8 +188,7 @@ class Scene:
                 wrong.append(f"{call_id} says that it is complete, but {how}")
         for whole in self._others(variant.touched):
             wrong += _changes(whole, told)
-        wrong += self.bystander_faults(told)
-        return [f"{variant.what}: {fault}" for fault in wrong]
+        return wrong + self.bystander_faults(told)
 
     def bystander_faults(self, told: Told) -> list[str]:
         alone = self._alone
@@ -198,40 +212,62 @@ def _changes(whole: CallRecord, told: Told) -> list[str]:
     return [f"{whole.id} is another call, but " + (differing(record, whole) if record else "it is gone")]
 
 
+def damage_faults(scene: Scene, variant: Variant) -> list[str]:
+    """The call itself is as it was or says that it is not complete; no other is touched."""
+    return scene.faults(scene.told(variant.rows), variant)
+
+
 def suffix_faults(scene: Scene, variant: Variant) -> list[str]:
     """A call whose beginning was cut off is not complete; the rest as for any damage."""
-    wrong = scene.faults(variant)
     told = scene.told(variant.rows)
-    for record in told.records.values():
-        if record.complete and not variant.touched.isdisjoint(record.linked_ids):
-            wrong.append(f"{variant.what}: {record.id} says that it is complete")
-    return wrong
+    return scene.faults(told, variant) + [
+        f"{record.id} says that it is complete"
+        for record in told.records.values()
+        if record.complete and not variant.touched.isdisjoint(record.linked_ids)
+    ]
 
 
-def killed_faults(scene: Scene, variant: Variant, new_fold: NewFold) -> list[str]:
+def killed_faults(scene: Scene, variant: Variant) -> list[str]:
     """Nothing stays open, and a call that was not over is lost."""
-    over = tell(new_fold(), variant.rows[:-1])
-    told = tell(new_fold(), variant.rows)
+    told = tell(scene.new_fold(), variant.rows)
     wrong = faults_of_any(told)
     if told.open_calls:
         wrong.append(f"{told.open_calls} calls stay open")
-    for call_id, record in told.records.items():
-        before = over.records.get(call_id)
-        if before and before.settled:
-            continue
-        if record.complete or not record.settled:
-            wrong.append(f"{call_id}: complete {record.complete}, settled {record.settled}")
-    return [f"{variant.what}: {fault}" for fault in wrong]
+    return wrong + [
+        f"{call_id}: complete {record.complete}, settled {record.settled}"
+        for call_id, record in told.records.items()
+        if call_id not in scene.over[len(variant.rows) - 1] and (record.complete or not record.settled)
+    ]
 
 
 def unchanged_faults(scene: Scene, variant: Variant) -> list[str]:
     """For what says nothing of a call: its record is the same, complete as before."""
     told = scene.told(variant.rows)
     return [
-        f"{variant.what}: {differing(told.records[call_id], whole) if call_id in told.records else 'the call is gone'}"
+        differing(told.records[call_id], whole) if call_id in told.records else "the call is gone"
         for call_id, whole in scene.intact.records.items()
         if told.records.get(call_id) != whole
     ]
+
+
+class Kind(NamedTuple):
+    """A way of damaging a call, and what is wrong then."""
+
+    variants: Callable[[Sequence[Row]], Iterator[Variant]]
+    faults: Callable[[Scene, Variant], list[str]]
+
+
+KINDS: Mapping[str, Kind] = {
+    "suffixes": Kind(suffixes, suffix_faults),
+    "dropped": Kind(dropped, damage_faults),
+    "doubled": Kind(doubled, damage_faults),
+    "swapped": Kind(swapped, damage_faults),
+    "extra": Kind(corrupt_extra, damage_faults),
+    "wandering": Kind(wandering, damage_faults),
+    "early": Kind(ended_early, damage_faults),
+    "strange": Kind(strange, unchanged_faults),
+    "killed": Kind(killed, killed_faults),
+}
 
 
 # ── two calls in one file ───────────────────────────────────────────────────
@@ -304,8 +340,8 @@ def shifted(rows: Iterable[Row], by: Instant) -> list[Row]:
 
 
 def _stretched(rows: Sequence[Row], start: Instant) -> tuple[list[Row], list[Row]]:
-    """A call that begins at `start` and is cut in two where its parties talk; the rest comes an hour later."""
-    talk = max(at for at, row in enumerate(rows) if isinstance(row, CelRow) and row.event == "BRIDGE_ENTER") + 1
-    head = [replace(row, at=start + place) for place, row in enumerate(rows[:talk])]
-    tail = [replace(row, at=start + HOUR + place) for place, row in enumerate(rows[talk:])]
+    """A call that begins at `start` and is cut in two before anybody hangs up; the rest comes an hour later."""
+    ends = next(at for at, row in enumerate(rows) if isinstance(row, CelRow) and row.event in ("APP_END", "HANGUP"))
+    head = [replace(row, at=start + place) for place, row in enumerate(rows[:ends])]
+    tail = [replace(row, at=start + HOUR + place) for place, row in enumerate(rows[ends:])]
     return head, tail

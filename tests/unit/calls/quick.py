@@ -1,6 +1,6 @@
 """The shortest damage that still touches every kind of row: what a mutant of the fold is put through."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import count
 from random import Random
@@ -10,20 +10,11 @@ from gateway.calls.fold import Fold
 from gateway.calls.rows import CelRow, Row
 from gateway.numbering import to_e164
 from tests.lab.recordings import NODE, RECORDINGS, Recording, directories
-from tests.unit.calls import damage
-from tests.unit.calls.damage import Scene, Variant
+from tests.unit.calls.damage import KINDS, Scene, start_of
 from tests.unit.calls.generated import START, played
 from tests.unit.calls.telling import faults_of_any, tell
 
 MADE_UP = 60
-DAMAGE: Mapping[str, Callable[[Sequence[Row]], Iterator[Variant]]] = {
-    "dropped": damage.dropped,
-    "doubled": damage.doubled,
-    "swapped": damage.swapped,
-    "extra": damage.corrupt_extra,
-    "wandering": damage.wandering,
-    "suffixes": damage.suffixes,
-}
 
 
 def demo_fold() -> Fold:
@@ -43,10 +34,8 @@ def checks() -> Iterator[tuple[str, Callable[[], None]]]:
     for seed in range(MADE_UP):
         yield f"made up {seed}", partial(_made_up, seed)
     for recording in telling():
-        rows = _rows(recording)
-        for kind, variants in DAMAGE.items():
-            yield f"{kind} {recording.name}", partial(_damaged, recording, rows, variants)
-        yield f"killed {recording.name}", partial(_killed, recording, rows)
+        for name in KINDS:
+            yield f"{name} {recording.name}", partial(_damaged, recording, name)
 
 
 def telling() -> list[Recording]:
@@ -81,13 +70,8 @@ def _made_up(seed: int) -> None:
     assert (record.outcome == "answered") == call.talked
 
 
-def _damaged(recording: Recording, rows: list[Row], variants: Callable[[Sequence[Row]], Iterator[Variant]]) -> None:
-    scene = Scene(rows, lambda: recording.new_fold(damage.start_of(rows)), plain_call())
-    for variant in variants(rows):
-        assert not scene.faults(variant)
-
-
-def _killed(recording: Recording, rows: list[Row]) -> None:
-    scene = Scene(rows, lambda: recording.new_fold(damage.start_of(rows)), plain_call())
-    for variant in damage.killed(rows):
-        assert not damage.killed_faults(scene, variant, lambda: recording.new_fold(damage.start_of(rows)))
+def _damaged(recording: Recording, name: str) -> None:
+    rows = _rows(recording)
+    scene = Scene(rows, lambda: recording.new_fold(start_of(rows)), plain_call())
+    for variant in KINDS[name].variants(scene.rows):
+        assert not KINDS[name].faults(scene, variant)

@@ -5,14 +5,12 @@ swapped, corrupted in turn. Batches, pairs of calls, generated calls and rubbish
 the same on every run. What was folded is counted, and the counts are the last line of the module.
 """
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
-from itertools import chain, count
+from itertools import chain
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -25,116 +23,23 @@ from hypothesis import strategies as st
 from gateway.asterisk import frames
 from gateway.asterisk.cel_ami import row_of_event
 from gateway.asterisk.cel_csv import cel_row
-from gateway.calls.directory import NodeDirectory
 from gateway.calls.document import call_document
 from gateway.calls.fold import Fold
 from gateway.calls.origination import Origination
 from gateway.calls.row_json import row_from_json, row_to_json
 from gateway.calls.rows import CelRow, Row
-from gateway.numbering import to_e164
-from tests.lab.recordings import NODE, RECORDINGS, SOURCES, Recording, directories
-from tests.unit.calls import damage
-from tests.unit.calls.damage import OTHER, NewFold, Scene, Variant, renamed, renamed_id, shifted, start_of
+from tests.lab.recordings import RECORDINGS, SOURCES, Recording
+from tests.unit.calls.damage import KINDS, OTHER, Scene, events_of, renamed, renamed_id, shifted, start_of
 from tests.unit.calls.generated import START, Generated, generated_calls, in_one_file, played, riffled, rubbish
+from tests.unit.calls.not_yet import NOT_YET
+from tests.unit.calls.quick import demo_fold, plain_call
 from tests.unit.calls.telling import Told, faults_of_any, overlaps, sum_faults, tell
+from tests.unit.calls.trials import Court, Trial, rows_of, trials
 
 CI = settings(derandomize=True, database=None, deadline=None, print_blob=False, phases=(Phase.generate, Phase.shrink))
 FEW, SOME, MANY = (settings(CI, max_examples=count, suppress_health_check=list(HealthCheck)) for count in (5, 60, 200))
 
-NOT_YET: Mapping[str, frozenset[str]] = {
-    "dropped": frozenset(
-        (
-            "demo/announcement",
-            "demo/forward_by_phone_inside",
-            "demo/forward_by_phone_nobody",
-            "demo/forward_by_phone_outside",
-            "demo/forward_by_phone_with_media",
-            "demo/hunt_first_busy",
-            "demo/hunt_second_answers",
-            "demo/queue_abandoned",
-            "demo/queue_after_menu",
-            "demo/queue_agent_busy",
-            "demo/queue_agent_declines",
-            "demo/queue_answered",
-            "demo/queue_joined_empty",
-            "demo/queue_left_by_key",
-            "demo/queue_left_empty",
-            "demo/queue_local_abandoned",
-            "demo/queue_local_answered",
-            "demo/queue_local_timed_out",
-            "demo/queue_local_with_media",
-            "demo/queue_local_without_media",
-            "demo/queue_penalty",
-            "demo/queue_penalty_timed_out",
-            "demo/queue_several_rounds",
-            "demo/queue_timed_out",
-            "demo/queue_to_queue",
-            "demo/queue_to_queue_abandoned",
-            "demo/queue_to_voicemail",
-            "demo/queue_turns_second_answers",
-            "demo/queue_two_callers",
-            "demo/voicemail_of_busy_phone",
-        )
-    ),
-    "extra": frozenset(
-        (
-            "demo/queue_joined_empty",
-            "demo/queue_left_empty-ami",
-            "demo/queue_local_timed_out-ami",
-            "demo/queue_penalty_timed_out-ami",
-            "demo/queue_timed_out-ami",
-            "demo/queue_to_queue-ami",
-            "demo/queue_to_queue_abandoned-ami",
-            "demo/queue_to_voicemail-ami",
-            "demo/voicemail_greeting_only",
-            "demo/voicemail_inbound",
-            "demo/voicemail_message",
-            "demo/voicemail_message_ended_by_key",
-            "demo/voicemail_of_busy_phone",
-        )
-    ),
-    "suffixes": frozenset(
-        (
-            "demo/queue_abandoned-journal",
-            "demo/queue_after_menu-journal",
-            "demo/queue_agent_busy-journal",
-            "demo/queue_agent_declines-journal",
-            "demo/queue_answered-journal",
-            "demo/queue_left_by_key-journal",
-            "demo/queue_left_empty-journal",
-            "demo/queue_local_abandoned-journal",
-            "demo/queue_local_answered-journal",
-            "demo/queue_local_timed_out-journal",
-            "demo/queue_local_with_media-journal",
-            "demo/queue_local_without_media-journal",
-            "demo/queue_penalty-journal",
-            "demo/queue_penalty_timed_out-journal",
-            "demo/queue_several_rounds-journal",
-            "demo/queue_timed_out-journal",
-            "demo/queue_to_queue-journal",
-            "demo/queue_to_queue_abandoned-journal",
-            "demo/queue_to_voicemail-journal",
-            "demo/queue_turns_second_answers-journal",
-            "demo/queue_two_callers-journal",
-        )
-    ),
-    "swapped": frozenset(
-        (
-            "demo/click_contact_answers",
-            "demo/contacts_nobody",
-            "demo/contacts_one_answers",
-            "demo/contacts_one_declines",
-        )
-    ),
-}
-"""Property → the recordings that break it as yet: `demo/queue_answered`, or of one form `demo/queue_answered-ami`."""
-
-GENERATED_DAMAGE: Mapping[str, Callable[[Sequence[Row]], Iterator[Variant]]] = {
-    "dropped": damage.dropped,
-    "doubled": damage.doubled,
-    "swapped": damage.swapped,
-    "wandering": damage.wandering,
-}
+ON_GENERATED = ("dropped", "doubled", "swapped", "wandering")
 COUNTED: Counter[str] = Counter()
 TIMES = frozenset(("started_at", "answered_at", "ended_at"))
 DURATIONS = frozenset(("duration", "ring_duration", "talk_duration", "wait_duration"))
@@ -152,45 +57,38 @@ def _counts(request: pytest.FixtureRequest) -> Iterator[None]:
         print(f"\nfold properties: {json.dumps(dict(sorted(COUNTED.items())))}")
 
 
-@cache
-def rows_of(recording: Recording, source: str) -> list[Row]:
-    return asyncio.run(recording.rows(source))
-
-
-@cache
-def bystander_of(pbx: str, source: str) -> list[Row]:
-    """The plainest call of this PBX in which two people talk."""
-    plain = [one for one in RECORDINGS if one.pbx == pbx and not one.placed and len(one.expected) == 1]
-    answered = [one for one in plain if one.expected[0].talks and one.expected[0].complete]
-    return min((rows_of(one, source) for one in answered if not one.expected[0].visits), key=len)
-
-
-@cache
-def scene_of(recording: Recording, source: str) -> Scene:
-    rows = rows_of(recording, source)
-    return Scene(rows, _new_fold(recording, rows), bystander_of(recording.pbx, source))
-
-
-def _new_fold(recording: Recording, rows: list[Row]) -> NewFold:
-    return lambda: recording.new_fold(start_of(rows))
+@pytest.fixture(scope="module")
+def court(request: pytest.FixtureRequest) -> Iterator[Court]:
+    """Tries what the chosen tests will ask for."""
+    params = [getattr(item, "callspec", None) for item in request.session.items]
+    court = Court(spec.params["trial"] for spec in params if spec and "trial" in spec.params)
+    yield court
+    court.close()
 
 
 def _recorded(broken: str) -> pytest.MarkDecorator:
     """Every recording in both forms; those that break the property `broken` as yet may fail."""
-    return pytest.mark.parametrize(
-        ("recording", "source"),
-        [_param(broken, recording, source) for recording in RECORDINGS for source in SOURCES],
-    )
+    forms = [(recording, source) for recording in RECORDINGS for source in SOURCES]
+    return pytest.mark.parametrize(("recording", "source"), [_param(broken, *form, form) for form in forms])
 
 
-def _param(broken: str, recording: Recording, source: str) -> ParameterSet:
+def _tried(kind: str) -> pytest.MarkDecorator:
+    """Every recording, damaged in this way."""
+    return pytest.mark.parametrize("trial", [_param(kind, one.recording, one.source, [one]) for one in trials(kind)])
+
+
+def _param(broken: str, recording: Recording, source: str, values: Sequence[object]) -> ParameterSet:
     names = {recording.name, f"{recording.name}-{source}"}
-    known = [pytest.mark.xfail(strict=False, reason=f"{broken}: not yet")] if names & _not_yet(broken) else []
-    return pytest.param(recording, source, id=f"{recording.name}-{source}", marks=known)
+    known = names & NOT_YET.get(broken, frozenset())
+    marks = [pytest.mark.xfail(strict=False, reason=f"{broken}: not yet")] if known else []
+    return pytest.param(*values, id=f"{recording.name}-{source}", marks=marks)
 
 
-def _not_yet(broken: str) -> frozenset[str]:
-    return NOT_YET.get(broken, frozenset())
+def _holds(court: Court, trial: Trial) -> None:
+    outcome = court.outcome(trial)
+    COUNTED[f"{trial.kind} folded"] += outcome.folded
+    COUNTED["damaged variants folded"] += outcome.folded
+    assert not outcome.faulty, f"{outcome.faulty} of {outcome.folded}:\n" + "\n".join(outcome.faults)
 
 
 def _none(faults: Iterable[str]) -> None:
@@ -224,8 +122,8 @@ def _same(told: Told, other: Told) -> None:
     assert sorted(told.closed) == sorted(other.closed)
 
 
-@pytest.mark.parametrize(("recording", "both"), [_param("forms", one, "both") for one in RECORDINGS])
-def test_spool_and_journal_tell_the_same_but_for_times(recording: Recording, both: str) -> None:
+@pytest.mark.parametrize("recording", [_param("forms", one, "both", [one]) for one in RECORDINGS])
+def test_spool_and_journal_tell_the_same_but_for_times(recording: Recording) -> None:
     ami, journal = (recording.fold(rows_of(recording, form)) for form in ("ami", "journal"))
     if any(one.visits_over_ami is not None for one in recording.expected):
         # AMI does not say why this caller left a queue, and the dialplan is silent.
@@ -277,67 +175,49 @@ def test_every_prefix_folds(recording: Recording, source: str) -> None:
 # ── damage ──────────────────────────────────────────────────────────────────
 
 
-def _damaged(recording: Recording, source: str, variants: Iterable[Variant], kind: str) -> None:
-    scene = scene_of(recording, source)
-    _none(chain(*(scene.faults(variant) for variant in _counted(variants, kind))))
+@_tried("suffixes")
+def test_every_suffix_folds_and_says_that_it_is_not_complete(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-def _counted(variants: Iterable[Variant], kind: str) -> Iterator[Variant]:
-    for variant in variants:
-        COUNTED[f"{kind} folded"] += 1
-        COUNTED["damaged variants folded"] += 1
-        yield variant
+@_tried("dropped")
+def test_a_lost_row_changes_nothing_or_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("suffixes")
-def test_every_suffix_folds_and_says_that_it_is_not_complete(recording: Recording, source: str) -> None:
-    scene = scene_of(recording, source)
-    variants = _counted(damage.suffixes(scene.rows), "suffixes")
-    _none(chain(*(damage.suffix_faults(scene, variant) for variant in variants)))
+@_tried("doubled")
+def test_a_row_told_twice_changes_nothing_or_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("dropped")
-def test_a_lost_row_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
-    _damaged(recording, source, damage.dropped(rows_of(recording, source)), "lost rows")
+@_tried("swapped")
+def test_swapped_neighbours_change_nothing_or_it_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("doubled")
-def test_a_row_told_twice_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
-    _damaged(recording, source, damage.doubled(rows_of(recording, source)), "doubled rows")
+@_tried("extra")
+def test_an_unreadable_extra_changes_nothing_or_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("swapped")
-def test_swapped_neighbours_change_nothing_or_it_is_said(recording: Recording, source: str) -> None:
-    _damaged(recording, source, damage.swapped(rows_of(recording, source)), "swapped rows")
+@_tried("wandering")
+def test_a_linked_id_that_changes_unsaid_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("extra")
-def test_an_unreadable_extra_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
-    _damaged(recording, source, damage.corrupt_extra(rows_of(recording, source)), "corrupt extras")
+@_tried("early")
+def test_a_linked_id_that_ends_early_changes_nothing_or_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("wandering")
-def test_a_linked_id_that_changes_unsaid_is_said(recording: Recording, source: str) -> None:
-    _damaged(recording, source, damage.wandering(rows_of(recording, source)), "wandering linked ids")
+@_tried("strange")
+def test_unknown_events_change_nothing(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
-@_recorded("early")
-def test_a_linked_id_that_ends_early_changes_nothing_or_is_said(recording: Recording, source: str) -> None:
-    _damaged(recording, source, damage.ended_early(rows_of(recording, source)), "early ends")
-
-
-@_recorded("strange")
-def test_unknown_events_change_nothing(recording: Recording, source: str) -> None:
-    scene = scene_of(recording, source)
-    variants = _counted(damage.strange(scene.rows), "strange events")
-    _none(chain(*(damage.unchanged_faults(scene, variant) for variant in variants)))
-
-
-@_recorded("killed")
-def test_asterisk_killed_leaves_no_call_open_and_none_complete(recording: Recording, source: str) -> None:
-    scene, rows = scene_of(recording, source), rows_of(recording, source)
-    variants = _counted(damage.killed(rows), "kills")
-    _none(chain(*(damage.killed_faults(scene, variant, _new_fold(recording, rows)) for variant in variants)))
+@_tried("killed")
+def test_asterisk_killed_leaves_no_call_open_and_none_complete(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
 
 
 # ── two calls in one file ───────────────────────────────────────────────────
@@ -350,7 +230,8 @@ def test_two_calls_in_one_file_come_out_as_each_alone(source: str) -> None:
     def riffle(data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(RECORDINGS))
         two = data.draw(st.sampled_from([other for other in RECORDINGS if other.pbx == one.pbx]))
-        ours, theirs = rows_of(one, source), _beside(rows_of(two, source), start_of(rows_of(one, source)))
+        ours = events_of(rows_of(one, source))
+        theirs = _beside(rows_of(two, source), start_of(ours))
         _as_alone(one, two, ours, theirs, data.draw(riffled(ours, theirs)))
 
     riffle()
@@ -363,7 +244,7 @@ def test_a_call_between_the_rows_of_the_next_comes_out_as_alone(recording: Recor
     """Event by event: one row of each in turn, with every recording in some pair."""
     same_pbx = [one for one in RECORDINGS if one.pbx == recording.pbx]
     other = same_pbx[(same_pbx.index(recording) + 1) % len(same_pbx)]
-    ours = rows_of(recording, source)
+    ours = events_of(rows_of(recording, source))
     theirs = _beside(rows_of(other, source), start_of(ours))
     by_turns = sorted([*enumerate(ours), *((place + 0.5, row) for place, row in enumerate(theirs))], key=lambda p: p[0])
     _as_alone(recording, other, ours, theirs, [row for _, row in by_turns])
@@ -371,7 +252,7 @@ def test_a_call_between_the_rows_of_the_next_comes_out_as_alone(recording: Recor
 
 
 def _beside(rows: list[Row], start: int) -> list[Row]:
-    return shifted(renamed(rows, OTHER), start - start_of(rows))
+    return shifted(renamed(events_of(rows), OTHER), start - start_of(rows))
 
 
 def _as_alone(one: Recording, two: Recording, ours: list[Row], theirs: list[Row], both: list[Row]) -> None:
@@ -405,44 +286,41 @@ def _originations(recording: Recording, at: int) -> list[Origination]:
 # ── calls that nobody recorded ──────────────────────────────────────────────
 
 
-def _demo_fold() -> Fold:
-    node = NodeDirectory(directories())
-    return Fold(NODE, lambda _: node, to_e164)
-
-
 @settings(MANY)
 @given(generated_calls(), st.lists(st.integers(0, 400), max_size=5))
 def test_generated_calls_are_told_whole(calls: list[Generated], cuts: list[int]) -> None:
     rows = in_one_file([call.rows for call in calls])
-    told = tell(_demo_fold(), rows)
+    told = tell(demo_fold(), rows)
     _none(faults_of_any(told))
     assert told.open_calls == 0
     for call in calls:
-        alone = tell(_demo_fold(), call.rows)
+        alone = tell(demo_fold(), call.rows)
         (record,) = alone.records.values()
         assert (record.settled, record.complete) == (True, True)
         assert (record.outcome == "answered") == call.talked
         assert told.records[record.id] == record
     assert len(told.records) == len(calls)
-    _same(tell(_demo_fold(), rows, [cut for cut in cuts if cut < len(rows)]), told)
+    _same(tell(demo_fold(), rows, [cut for cut in cuts if cut < len(rows)]), told)
     COUNTED["generated calls folded"] += len(calls)
 
 
 @settings(SOME)
-@given(st.randoms(use_true_random=False), st.sampled_from(sorted(GENERATED_DAMAGE)))
-def test_a_damaged_generated_call_hurts_no_other(random: Random, kind: str) -> None:
-    rows = played(random, START, 0).rows
-    scene = Scene(rows, _demo_fold, _plain_call())
-    variants = list(_counted(GENERATED_DAMAGE[kind](rows), "generated damage"))
-    _none(chain(*(scene.faults(variant) for variant in variants)))
+@given(st.randoms(use_true_random=False), st.sampled_from(ON_GENERATED))
+def test_a_damaged_generated_call_hurts_no_other(random: Random, name: str) -> None:
+    scene = Scene(played(random, START, 0).rows, demo_fold, plain_call())
+    variants = list(KINDS[name].variants(scene.rows))
+    COUNTED["damaged variants folded"] += len(variants)
+    _none(f"{one.what}: {fault}" for one in variants for fault in KINDS[name].faults(scene, one))
 
 
+@pytest.mark.xfail("rubbish" in NOT_YET, strict=False, reason="rubbish: not yet")
 @settings(MANY)
 @given(st.data())
 def test_rubbish_raises_nothing_and_stays_where_it_is(data: st.DataObject) -> None:
     """Rows that mean nothing, about the channels of a call or of none, between its rows."""
     recording = data.draw(st.sampled_from(RECORDINGS))
-    scene = scene_of(recording, "journal")
+    rows = rows_of(recording, "journal")
+    scene = Scene(rows, lambda: recording.new_fold(start_of(rows)), plain_call())
     start = start_of(scene.rows)
     bad = data.draw(st.lists(rubbish(scene.rows, start), min_size=1, max_size=12))
     feed = data.draw(riffled(scene.rows, list(bad)))
@@ -450,12 +328,6 @@ def test_rubbish_raises_nothing_and_stays_where_it_is(data: st.DataObject) -> No
     _none(faults_of_any(told) + scene.bystander_faults(told))
     assert told.texts().keys() == told.records.keys()
     COUNTED["rubbish rows folded"] += len(bad)
-
-
-def _plain_call() -> list[Row]:
-    """The first made-up call in which two people talk."""
-    calls = (played(Random(seed), START, 0) for seed in count())
-    return next(call.rows for call in calls if call.talked)
 
 
 # ── where rows are read ─────────────────────────────────────────────────────
@@ -471,8 +343,8 @@ CORRUPT = (
 def test_a_row_with_corrupt_extra_can_be_read_kept_and_folded(source: str, extra: str) -> None:
     row = _row_read(source, extra, "Zoë")
     _can_be_kept(row)
-    rows: list[Row] = [row if isinstance(one, CelRow) and one.event == row.event else one for one in _plain_call()]
-    _can_leave(tell(_demo_fold(), rows))
+    rows: list[Row] = [row if isinstance(one, CelRow) and one.event == row.event else one for one in plain_call()]
+    _can_leave(tell(demo_fold(), rows))
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -481,8 +353,8 @@ def test_a_name_cut_in_the_middle_of_a_character_can_be_read_kept_and_shown(sour
     row = _row_read(source, "", "ë日😀".encode()[:cut])
     assert row.caller_name.startswith("ë" if cut > 1 else "\ufffd")
     _can_be_kept(row)
-    rows = [replace(one, caller_name=row.caller_name) for one in _plain_call() if isinstance(one, CelRow)]
-    _can_leave(tell(_demo_fold(), rows))
+    rows = [replace(one, caller_name=row.caller_name) for one in plain_call() if isinstance(one, CelRow)]
+    _can_leave(tell(demo_fold(), rows))
 
 
 def _row_read(source: str, extra: str, name: str | bytes) -> CelRow:
