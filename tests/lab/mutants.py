@@ -48,11 +48,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`key` names it as long as the code around it stays; `line` is where it is today."""
+    """`key` names it as long as the code around it stays; `line` is where it is today.
+
+    `lines`: where it can be run; none where it is run on import.
+    """
 
     module: str
     line: int
     key: str
+    lines: range | None
     _tree: ast.Module
     _slot: Slot
     _old: ast.AST
@@ -77,8 +81,20 @@ def mutants(module: str, source: str) -> list[Mutant]:
             key = f"{module}{'.' if rule else ''}{rule}: {change}"
             seen[key] += 1
             numbered = key if seen[key] == 1 else f"{key} ({seen[key]})"
-            found.append(Mutant(module, getattr(node, "lineno", 0), numbered, tree, slot, node, new))
+            line = getattr(node, "lineno", 0)
+            found.append(Mutant(module, line, numbered, _lines((*within, node)), tree, slot, node, new))
     return found
+
+
+def _lines(path: Sequence[ast.AST]) -> range | None:
+    """Those of the whole expression or simple statement; of a compound one, only of the expression in its head."""
+    if not any(isinstance(one, ast.FunctionDef | ast.Lambda) for one in path):
+        return None
+    statement = max(index for index, one in enumerate(path) if isinstance(one, ast.stmt))
+    outermost = next((one for one in path[statement:] if isinstance(one, ast.expr)), path[statement])
+    if not hasattr(path[statement], "body"):
+        outermost = path[statement]
+    return range(outermost.lineno, (outermost.end_lineno or outermost.lineno) + 1)  # type: ignore[attr-defined]
 
 
 def _nodes(

@@ -1,15 +1,21 @@
-"""`python -m tests.lab.mutations [MODULE …]`: break every rule of the fold, one at a time; something must fail.
+"""`python -m tests.lab.mutations [--accepted] [MODULE …]`: break every rule of the fold, one at a time.
+
+Something must fail.
 
 Each mutant (see `mutants`) gets a process of its own with a fresh set of the modules of
-`gateway/calls`. It is judged by the scenarios first: every recording, in both forms, as
-test_recordings judges it. What those do not notice goes to a second suite: the tables of
-tests/unit/calls, damaged recordings and made-up calls, for rules that only guard against damage.
-What survives both must be in mutations-accepted.txt, a line each: its key, two spaces and a
-`#`, and why nothing can tell it from the original. Exit status 0 only if nothing else survives
-and no line there is about a mutant that died. The last line is one JSON object with the figures.
+`gateway/calls`. It is judged by the scenarios first: every recording, as test_recordings judges
+it (AMI's form only where it is not the journal's over again), of those that run the line in
+question. What those do not notice goes to a second suite: the tables of tests/unit/calls, damaged
+recordings and made-up calls, for rules that only guard against damage. What survives both must be
+in mutations-accepted.txt, a line each: its key, two spaces and a `#`, and why nothing can tell it
+from the original, or why nothing need; these are not tried again unless `--accepted` says so.
+
+Exit status 0 only if nothing else survives, and no line there is about a mutant that is no more or
+that died. The last line is one JSON object with the figures.
 """
 
 import ast
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -22,13 +28,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from gateway.calls.rows import QueueRow
 from tests.lab.mutants import Mutant, mutants
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,15 +48,18 @@ DATA = frozenset(
 )
 """Modules that decide nothing: values and their forms."""
 
-JUDGES = ("tests.lab.recordings", "tests.unit.calls")
-"""Modules that are imported anew beside each mutant, since they hold parts of it."""
+RULES = "rules:"
+"""How the file names of the modules under test begin, so that what runs of them is known."""
 
 MOST_SECONDS = 60
 """Of computing: a rule that never ends is broken."""
 
 MOST_MEMORY = 4 << 30
 
+SUITES = ("scenarios", "tables", "damage")
 Check = tuple[str, Callable[[], None]]
+Reached = dict[tuple[str, int], frozenset[str]]
+"""Module and line → the checks that run it."""
 
 
 class Fresh(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -96,7 +107,9 @@ class Judge:
     """The two suites. Made once; in each child they are bound to the mutant."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._codes = {f"gateway.calls.{name}": compile(text, f"{name}.py", "exec") for name, text in sources.items()}
+        self._codes = {
+            f"gateway.calls.{name}": compile(text, f"{RULES}{name}", "exec") for name, text in sources.items()
+        }
         for path in [PROJECT / "tests/lab/recordings.py", *sorted((PROJECT / "tests/unit/calls").glob("*.py"))]:
             name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
             if path.stem not in ("__init__", "test_properties"):
@@ -128,7 +141,17 @@ class Judge:
 
     def scenarios(self) -> list[Check]:
         module = importlib.import_module("tests.unit.calls.test_recordings")
-        return _cases(module, only="test_a_recorded_call_is_told_as_it_was")
+        return _cases(module, only="test_a_recorded_call_is_told_as_it_was", fit=self._says_something_new)
+
+    def _says_something_new(self, given: Mapping[str, Any]) -> bool:
+        return given["source"] == "journal" or any(
+            isinstance(row, QueueRow) for row in self._rows[given["recording"].name, given["source"]]
+        )
+
+    def checks(self) -> Iterator[tuple[str, list[Check]]]:
+        """The suites, the likeliest to notice first; each is made when it is asked for."""
+        for suite in SUITES:
+            yield suite, getattr(self, suite)()
 
     def tables(self) -> list[Check]:
         found: list[Check] = []
@@ -151,8 +174,10 @@ def _finished(coroutine: Any) -> Any:
     raise RuntimeError("it waits")
 
 
-def _cases(module: ModuleType, only: str = "test_") -> list[Check]:
-    """The tests of a module that need no fixture, each with each of its parameters."""
+def _cases(
+    module: ModuleType, only: str = "test_", fit: Callable[[Mapping[str, Any]], bool] = lambda _: True
+) -> list[Check]:
+    """The tests of a module that need no fixture, each with each of its parameters that is `fit`."""
     found: list[Check] = []
     for name, function in vars(module).items():
         if not name.startswith(only) or not callable(function):
@@ -161,7 +186,7 @@ def _cases(module: ModuleType, only: str = "test_") -> list[Check]:
         for chosen in product(*(list(_parameters(mark)) for mark in marks)):
             given = {key: value for one in chosen for key, value in one.items()}
             code = function.__code__
-            if set(code.co_varnames[: code.co_argcount]) == set(given):
+            if set(code.co_varnames[: code.co_argcount]) == set(given) and fit(given):
                 found.append((f"{module.__name__}.{name}[{_shown(given)}]", partial(_run, function, given)))
     return found
 
@@ -200,8 +225,8 @@ class Verdict:
 class Run:
     judge: Judge
     workers: int
-    broken: frozenset[str]
-    """Checks that fail as the code stands: they judge nobody."""
+    reached: Reached
+    """By the checks that pass as the code stands: the others judge nobody."""
 
     telling: Counter[str] = field(default_factory=Counter)
     children: dict[int, tuple[Mutant, int]] = field(default_factory=dict)
@@ -234,17 +259,20 @@ class Run:
         verdict = Verdict("scenarios", "import")
         try:
             self.judge.bind(mutant.module, mutant.compiled())
-            verdict = self._verdict()
+            verdict = self._verdict(mutant)
         except BaseException as error:
             verdict.check = repr(error)
         os.write(writing, json.dumps(vars(verdict)).encode()[:4000])
         os._exit(0)
 
-    def _verdict(self) -> Verdict:
-        suites = (("scenarios", self.judge.scenarios), ("tables", self.judge.tables), ("damage", self.judge.damage))
-        for suite, checks in suites:
-            for name, check in sorted(checks(), key=lambda one: -self.telling[one[0]]):
-                if name not in self.broken and _fails(check):
+    def _verdict(self, mutant: Mutant) -> Verdict:
+        lines = ((mutant.module, line) for line in mutant.lines or ())
+        able = frozenset().union(*(self.reached.get(line, frozenset()) for line in lines))
+        if mutant.lines is None:
+            able = frozenset().union(*self.reached.values())
+        for suite, checks in self.judge.checks():
+            for name, check in sorted(checks, key=lambda one: -self.telling[one[0]]):
+                if name in able and _fails(check):
                     return Verdict(suite, name)
         return Verdict()
 
@@ -266,11 +294,44 @@ def _fails(check: Callable[[], None]) -> bool:
     return False
 
 
-def broken(judge: Judge) -> frozenset[str]:
-    """The checks that the code as it is does not pass."""
+def tried_out(judge: Judge) -> tuple[frozenset[str], Reached]:
+    """The checks that the code as it is does not pass, and what the others run of it."""
     judge.bind()
-    everything = [*judge.scenarios(), *judge.tables(), *judge.damage()]
-    return frozenset(name for name, check in everything if _fails(check))
+    failed: set[str] = set()
+    reached: dict[tuple[str, int], set[str]] = {}
+    for name, check in [one for _, checks in judge.checks() for one in checks]:
+        with _lines_run() as lines:
+            fails = _fails(check)
+        if fails:
+            failed.add(name)
+            continue
+        for line in lines:
+            reached.setdefault(line, set()).add(name)
+    return frozenset(failed), {line: frozenset(names) for line, names in reached.items()}
+
+
+@contextmanager
+def _lines_run() -> Iterator[set[tuple[str, int]]]:
+    """Module and line of each line of the rules that runs meanwhile."""
+    lines: set[tuple[str, int]] = set()
+
+    def enter(frame: FrameType, event: str, _: Any) -> Any:
+        name = frame.f_code.co_filename
+        if not name.startswith(RULES):
+            return None
+        module = name.removeprefix(RULES)
+
+        def step(frame: FrameType, event: str, _: Any) -> Any:
+            lines.add((module, frame.f_lineno))
+            return step
+
+        return step
+
+    sys.settrace(enter)
+    try:
+        yield lines
+    finally:
+        sys.settrace(None)
 
 
 def accepted() -> dict[str, str]:
@@ -287,20 +348,27 @@ def accepted() -> dict[str, str]:
 def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     sources = rule_modules()
+    again = "--accepted" in arguments
+    chosen = [name for name in arguments if not name.startswith("--")]
     judge = Judge(sources)
-    unfit = broken(judge)
-    wanted = [one for name in sources if not arguments or name in arguments for one in mutants(name, sources[name])]
-    run = Run(judge, os.cpu_count() or 1, unfit)
+    unfit, reached = tried_out(judge)
+    print(f"tried out in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    known = accepted()
+    everything = [one for name in sources if not chosen or name in chosen for one in mutants(name, sources[name])]
+    wanted = [one for one in everything if again or not known.get(one.key)]
+    run = Run(judge, os.cpu_count() or 1, reached)
+    gc.collect()
+    gc.freeze()  # what the children share stays shared
     verdicts: dict[str, Verdict] = {}
     for done, (mutant, verdict) in enumerate(run.all(wanted), 1):
         verdicts[mutant.key] = verdict
         if done % 200 == 0:
             print(f"{done} of {len(wanted)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    known = accepted()
     survivors = [mutant for mutant in wanted if not verdicts[mutant.key].suite]
     unexplained = [mutant for mutant in survivors if not known.get(mutant.key)]
     stale = [key for key in known if key in verdicts and verdicts[key].suite]
-    gone = [key for key in known if not arguments and key not in verdicts]
+    keys = {one.key for one in everything}
+    gone = [key for key in known if not chosen and key not in keys]
     for mutant in unexplained:
         print(f"survived: gateway/calls/{mutant.module}.py:{mutant.line}  {mutant.key}")
     for key in stale:
@@ -309,11 +377,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"accepted, but there is no such mutant: {key}")
     for name in sorted(unfit):
         print(f"judges nobody, since it fails as it is: {name}")
-    by_module = {name: _counts([m for m in wanted if m.module == name], verdicts, known) for name in sources}
+    by_module = {name: _counts([m for m in everything if m.module == name], verdicts, known) for name in sources}
     for name, counts in by_module.items():
-        print(f"{name:12} " + "  ".join(f"{what} {count}" for what, count in counts.items()))
+        if counts["mutants"]:
+            print(f"{name:12} " + "  ".join(f"{what} {count}" for what, count in counts.items()))
     figures = {
-        **_counts(wanted, verdicts, known),
+        **_counts(everything, verdicts, known),
         "unfit_checks": len(unfit),
         "modules": len(by_module),
         "seconds": round(time.monotonic() - began, 1),
@@ -323,16 +392,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _counts(some: Sequence[Mutant], verdicts: Mapping[str, Verdict], known: Mapping[str, str]) -> dict[str, int]:
-    suites = Counter(verdicts[mutant.key].suite for mutant in some)
-    survived = [mutant.key for mutant in some if not verdicts[mutant.key].suite]
-    explained = sum(bool(known.get(key)) for key in survived)
+    """Those that were not tried were accepted."""
+    suites = Counter(verdicts[one.key].suite if one.key in verdicts else "" for one in some)
+    explained = sum(bool(known.get(one.key)) for one in some if one.key not in verdicts or not verdicts[one.key].suite)
     return {
         "mutants": len(some),
-        "killed_by_scenarios": suites["scenarios"],
-        "killed_by_tables": suites["tables"],
-        "killed_by_damage": suites["damage"],
+        **{f"killed_by_{suite}": suites[suite] for suite in SUITES},
         "accepted": explained,
-        "unexplained": len(survived) - explained,
+        "unexplained": suites[""] - explained,
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from itertools import count
+from itertools import count, islice
 from random import Random
 
 from gateway.calls.directory import NodeDirectory
@@ -15,6 +15,8 @@ from tests.unit.calls.generated import START, played
 from tests.unit.calls.telling import faults_of_any, tell
 
 MADE_UP = 60
+EVERYWHERE = ("dropped", "suffixes")
+STEP = 3
 
 
 def demo_fold() -> Fold:
@@ -73,5 +75,5 @@ def _made_up(seed: int) -> None:
 def _damaged(recording: Recording, name: str) -> None:
     rows = _rows(recording)
     scene = Scene(rows, lambda: recording.new_fold(start_of(rows)), plain_call())
-    for variant in KINDS[name].variants(scene.rows):
+    for variant in islice(KINDS[name].variants(scene.rows), 0, None, 1 if name in EVERYWHERE else STEP):
         assert not KINDS[name].faults(scene, variant)
