@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import structlog
@@ -22,6 +23,7 @@ from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolSource
+from gateway.asterisk.spool_directory import SpoolDirectory
 from gateway.calls.instant import from_datetime, to_text
 from gateway.console.routes import console_routes
 from gateway.events.dispatcher import Dispatcher
@@ -117,8 +119,9 @@ async def _run(
     listener: Listener | None = None
     ingest: Ingest | None = None
     if "listen" in roles and settings.ami_url:
-        source = _source(settings)
-        listener = Listener(settings.ami_url, None if settings.cel_journal else settings.spool_dir, source)
+        spool = None if settings.cel_journal else stack.enter_context(SpoolDirectory(settings.spool_dir))
+        source = _source(settings, spool)
+        listener = Listener(settings.ami_url, spool, source)
         await listener.start()
         stack.push_async_callback(listener.close)
         heard = listener
@@ -158,10 +161,10 @@ async def _until(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-def _source(settings: Settings) -> Source:
+def _source(settings: Settings, spool: Path | None) -> Source:
     if settings.cel_journal:
         return JournalSource(settings.cel_journal, settings.queue_log)
-    return SpoolSource(settings.spool_dir)
+    return SpoolSource(spool or settings.spool_dir)
 
 
 async def _api(
@@ -221,6 +224,8 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
         },
         "source": {
             "kind": "journal" if settings.cel_journal else "ami",
+            "role": ingest.role,
+            "epoch": ingest.epoch,
             "running": progress.running,
             "caught_up": progress.caught_up,
             "rows": progress.rows,

@@ -20,7 +20,7 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Ready with a database and, where this process keeps records, a running ingest.
+    """Ready with a database and, where this process keeps records, a running ingest or one that stands by.
 
     Records can be read while Asterisk is away: the body says so, and no more.
     """
@@ -62,7 +62,7 @@ def _asterisk_connected(context: ApiContext) -> bool:
 
 def _ingest_runs(context: ApiContext) -> bool:
     source = context.status().get("source")
-    return not isinstance(source, Mapping) or bool(source.get("running"))
+    return not isinstance(source, Mapping) or bool(source.get("running")) or source.get("role") == "standby"
 
 
 async def _database_answers(context: ApiContext) -> bool:

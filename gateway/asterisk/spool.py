@@ -7,6 +7,7 @@ torn by a crash stays the last of its file, and is skipped once there is a next 
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import re
@@ -165,6 +166,29 @@ class SpoolSource:
             return
         for number in _numbers(self._directory):
             if number < int(position.file_id):
+                with contextlib.suppress(FileNotFoundError):
+                    _path(self._directory, number).unlink()
+
+    def holds(self, position: Position) -> bool:
+        """Whether it is of this spool, and not of another gateway's."""
+        return position.file_id.isdecimal() and _path(self._directory, int(position.file_id)).exists()
+
+    def find(self, row: str, since: Position | None = None) -> Position | None:
+        """The place after the last line that is `row`, as `row_to_json` gave it, in what comes after `since`."""
+        line = b"\n" + row.encode("utf-8") + b"\n"
+        first, skipped = (int(since.file_id), since.byte_offset) if since else (0, 0)
+        for number in reversed([n for n in _numbers(self._directory) if n >= first]):
+            with contextlib.suppress(FileNotFoundError):
+                data = b"\n" + _path(self._directory, number).read_bytes()[skipped if number == first else 0 :]
+                if (at := data.rfind(line)) >= 0:
+                    return Position(str(number), at + len(line) - 1 + (skipped if number == first else 0))
+        return None
+
+    def forget_before(self, at: Instant) -> None:
+        """Deletes files in which nothing was written at or after `at`, by this machine's clock."""
+        numbers = _numbers(self._directory)
+        for number, next_one in itertools.pairwise(numbers):
+            if next_one < at:
                 with contextlib.suppress(FileNotFoundError):
                     _path(self._directory, number).unlink()
 

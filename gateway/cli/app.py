@@ -101,11 +101,18 @@ def status(as_json: Json = False) -> None:
             positions = await opened.fetch(
                 "select node, stream, file_id, byte_offset, updated_at from source_positions order by node, stream"
             )
+            leases = await opened.fetch(
+                """
+                select node, epoch, host, pid, taken_at, expires_at > clock_timestamp() as held
+                from leases order by node
+                """
+            )
             return {
                 "services": [await _service(*settings().listen_address)],
                 "accounts": [dict(record) for record in accounts],
                 "nodes": [dict(record) for record in nodes],
                 "positions": [dict(record) for record in positions],
+                "leases": [dict(record) for record in leases],
             }
 
     found = run(work)

@@ -9,19 +9,23 @@ import asyncpg
 import structlog
 
 from gateway.asterisk.source import Batch, Source
+from gateway.asterisk.spool import SpoolSource
 from gateway.calls.directory import DirectoryHistory
 from gateway.calls.fold import Changes, Fold
 from gateway.calls.identity import given_id
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, Row
+from gateway.ingest.leadership import Leadership, Role
+from gateway.ingest.own_spool import OwnSpool
 from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool
+from gateway.store.errors import Fenced
 
 BATCH_ROWS = 2_000
 WAIT_SECONDS = 0.5
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OVERDUE_CHECK_SECONDS = 2.0
-KEEP_ALIVE = (("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"))
+ROWS_IN_ONE_GO = 500
 
 log = structlog.get_logger()
 
@@ -40,7 +44,7 @@ class Progress:
 
 
 class Ingest:
-    """Reads `source`, writes calls of `node`. Run it once per node: it holds a lock while it runs.
+    """Reads `source`, writes calls of `node` while it is the node's leader; else it stands by.
 
     `hears`: whether what Asterisk does now reaches the source. While it does not, a call that was
     asked for and not seen may be under way all the same.
@@ -53,7 +57,19 @@ class Ingest:
         self._hears = hears
         self._alive: frozenset[str] = frozenset()
         self._known: set[str] = set()
+        self._leadership = Leadership(pool, node)
+        self._spool = OwnSpool(source, node) if isinstance(source, SpoolSource) else None
         self.progress = Progress()
+
+    @property
+    def role(self) -> Role | None:
+        """Whether this writer leads; None until that is known."""
+        return self._leadership.role
+
+    @property
+    def epoch(self) -> int:
+        """How often the node's records have changed hands, as far as this writer has seen."""
+        return self._leadership.epoch
 
     async def run(self) -> None:
         """Until cancelled. Any failure is retried for ever, from what was committed last.
@@ -65,8 +81,10 @@ class Ingest:
         while True:
             rows_before = self.progress.rows
             try:
-                async with self._pool.acquire() as connection:
-                    await self._write(connection)
+                await self._leadership.lead(self._follow, self._spool.follow if self._spool else None)
+            except Fenced as error:
+                self._interrupted(error)
+                log.warning("ingest.fenced", node=self._node, epoch=self.epoch)
             except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
                 self._interrupted(error)
                 log.warning("ingest.interrupted", node=self._node, error=str(error))
@@ -81,26 +99,24 @@ class Ingest:
         self.progress.running = self.progress.caught_up = False
         self.progress.last_error = type(error).__name__
 
-    async def _write(self, connection: Connection) -> None:
-        """The node's only writer holds the lock; the pool gives it back with the connection.
-
-        Postgres notices within half a minute when our machine is gone, and gives the lock to another.
-        """
-        for setting, seconds in KEEP_ALIVE:
-            await connection.execute("select set_config($1, $2, false)", setting, seconds)
-        await connection.execute("select pg_advisory_lock(hashtextextended('ingest:' || $1, 0))", self._node)
-        await self._follow(connection)
-
     async def _follow(self, connection: Connection) -> None:
         version = await directories.latest(connection)
         fold = await self._restore(connection)
         where = await positions.load(connection, self._node)
+        others: Instant | None = None
+        missed: list[Row] = []
+        if self._spool is not None:
+            taken_up = await self._spool.take_up(connection, where)
+            where, others = dict(taken_up.positions), taken_up.missed_since
+            missed = [] if others is None else [Gap(others)]
+        self._alive = await raw_rows.last_alive(connection, self._node)
         self.progress.running, self.progress.last_error = True, None
         checked_at = 0.0
-        others: Instant | None = None
         loop = asyncio.get_running_loop()
         while True:
             heard_so_far = self._hears()
+            due = heard_so_far and loop.time() - checked_at > OVERDUE_CHECK_SECONDS
+            asked_at = await placed.now(connection) if due else None
             batch = await self._source.read(where, BATCH_ROWS)
             if others is None and batch.positions:
                 others = await self._rows_of_another_source(connection, batch)
@@ -110,6 +126,8 @@ class Ingest:
                     where = dict(batch.positions)
                     continue
                 others = 0
+            if missed:
+                batch, missed = replace(batch, rows=[*missed, *batch.rows]), []
             if batch.rows and (newest := await directories.latest(connection)) != version:
                 version, fold = newest, await self._restore(connection)
             if batch.rows or dict(batch.positions) != dict(where):
@@ -117,8 +135,8 @@ class Ingest:
                 where = dict(batch.positions)
             self.progress.caught_up = batch.at_end
             if batch.at_end:
-                if heard_so_far and loop.time() - checked_at > OVERDUE_CHECK_SECONDS:
-                    await self._fail_overdue(connection)
+                if asked_at is not None:
+                    await self._fail_overdue(connection, asked_at)
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
 
@@ -140,8 +158,10 @@ class Ingest:
         self._known.clear()
         rows = await raw_rows.rows_of_open_calls(connection, self._node)
         await self._know_originations(connection, fold, rows)
-        for row in rows:
+        for number, row in enumerate(rows, 1):
             fold.take(row)
+            if not number % ROWS_IN_ONE_GO:
+                await asyncio.sleep(0)  # The lease is renewed meanwhile.
         fold.drain()
         return fold
 
@@ -155,6 +175,7 @@ class Ingest:
 
     async def _commit(self, connection: Connection, fold: Fold, batch: Batch) -> None:
         async with connection.transaction():
+            await self._leadership.check(connection)
             await self._know_originations(connection, fold, batch.rows)
             for row in batch.rows:
                 fold.take(row)
@@ -188,10 +209,15 @@ class Ingest:
             connection, [(r.account, r.id) for r in changes.records if r.account and r.origin is not None]
         )
 
-    async def _fail_overdue(self, connection: Connection) -> None:
-        """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline."""
+    async def _fail_overdue(self, connection: Connection, read_at: datetime) -> None:
+        """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline.
+
+        `read_at`: before the source was read to its end. What became overdue since, while we were paused
+        perhaps, may be in rows that came since.
+        """
         async with connection.transaction():
-            failed = await placed.overdue(connection, self._node, self._alive)
+            await self._leadership.check(connection)
+            failed = await placed.overdue(connection, self._node, read_at, self._alive)
             if not failed:
                 return
             await calls.write_records(connection, [one.record for one in failed])

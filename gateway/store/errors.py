@@ -5,7 +5,8 @@ StoreError
 ├── DoesNotStart         the embedded Postgres does not
 ├── UnknownAccount       no directory of that account was ever applied
 ├── LoginTaken           the console's login is another account's
-└── ClaimedElsewhere     an endpoint, number or context of the node is another account's
+├── ClaimedElsewhere     an endpoint, number or context of the node is another account's
+└── Fenced               another writes the node's records now
 """
 
 from pathlib import Path
@@ -42,3 +43,8 @@ class ClaimedElsewhere(StoreError):
             f"{kind} {value} on node {node} belongs to account {owner}" for node, kind, value, owner in claims
         )
         super().__init__(told)
+
+
+class Fenced(StoreError):
+    def __init__(self, node: str, epoch: int) -> None:
+        super().__init__(f"another writes the records of node {node} now; epoch {epoch} is over")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -47,21 +48,30 @@ async def mark_recorded(connection: Connection, calls: Sequence[tuple[str, str]]
     )
 
 
-async def overdue(connection: Connection, node: str, alive: Collection[str] = ()) -> list[NeverBegan]:
+async def now(connection: Connection) -> datetime:
+    """The database's clock."""
+    at: datetime = await connection.fetchval("select clock_timestamp()")
+    return at
+
+
+async def overdue(
+    connection: Connection, node: str, read_at: datetime, alive: Collection[str] = ()
+) -> list[NeverBegan]:
     """Originations that Asterisk refused, or that it was not seen to begin although their time is over.
 
-    To be asked only when the source was read to its end. `alive`: unique ids of channels that Asterisk
-    has though their rows were missed.
+    `read_at`: by the database's clock; what the source held then was read to its end.
+    `alive`: unique ids of channels that Asterisk has though their rows were missed.
     """
     records = await connection.fetch(
         f"""
         select {COLUMNS} from originations
         where node = $1
-          and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::interval < now())
+          and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::interval < $3)
         for update
         """,
         node,
         MARGIN,
+        read_at,
     )
     return [_never_began(record) for record in records if str(record["id"]) not in alive]
 

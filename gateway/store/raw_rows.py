@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from gateway.calls.instant import from_datetime, to_datetime
 from gateway.calls.row_json import row_from_json, row_to_json
-from gateway.calls.rows import CelRow, Instant, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, Instant, QueueRow, Row
 from gateway.store.connection import Connection
 
 
@@ -41,6 +41,38 @@ async def youngest(connection: Connection, node: str) -> Instant | None:
     """When the node's youngest row of a channel was."""
     at = await connection.fetchval("select max(at) from raw_rows where node = $1 and unique_id <> ''", node)
     return None if at is None else from_datetime(at)
+
+
+async def last_text(connection: Connection, node: str) -> tuple[str, Instant] | None:
+    """The row that was stored last of all that tell of a channel or a queue, as `row_to_json` gave it; its time.
+
+    Rows come nearly in order: what is stored last is not long before the youngest.
+    """
+    record = await connection.fetchrow(
+        """
+        select row::text as row, at from raw_rows
+        where node = $1 and unique_id <> ''
+          and at >= (select max(at) from raw_rows where node = $1 and unique_id <> '') - interval '1 second'
+        order by seq desc limit 1
+        """,
+        node,
+    )
+    return None if record is None else (record["row"], from_datetime(record["at"]))
+
+
+async def last_alive(connection: Connection, node: str) -> frozenset[str]:
+    """The channels of Asterisk's last list of them, where it is not long ago."""
+    text = await connection.fetchval(
+        """
+        select row::text from raw_rows
+        where node = $1 and linked_id = '' and unique_id = '' and row ->> 0 = 'alive'
+          and at > clock_timestamp() - interval '10 minutes'
+        order by seq desc limit 1
+        """,
+        node,
+    )
+    row = None if text is None else row_from_json(text.encode())
+    return row.unique_ids if isinstance(row, ChannelsAlive) else frozenset()
 
 
 async def set_last_seq(connection: Connection, node: str, seq: int, *, gap: bool) -> None:

@@ -169,8 +169,8 @@ async def test_what_nobody_foresaw_is_shown_and_tried_again_and_ends_nothing(
     assert await pool.fetchval("select count(*) from events where type = 'call.ended'") == 1
 
 
-async def test_postgres_asks_whether_the_writer_that_holds_the_lock_still_lives(pool: Pool) -> None:
-    """Else, by the kernel's default, a machine that was switched off keeps the lock for two hours."""
+async def test_postgres_asks_whether_the_writer_still_lives(pool: Pool) -> None:
+    """Else, by the kernel's default, a machine that was switched off keeps what it locked for two hours."""
     seen: list[str] = []
 
     class Looking(Ingest):
@@ -223,9 +223,9 @@ async def checked(pool: Pool, feed: Sequence[Row] = (), *, hears: bool = True, t
     checks = 0
 
     class Counting(Ingest):
-        async def _fail_overdue(self, connection: Connection) -> None:
+        async def _fail_overdue(self, connection: Connection, read_at: datetime) -> None:
             nonlocal checks
-            await super()._fail_overdue(connection)
+            await super()._fail_overdue(connection, read_at)
             checks += 1
 
     ingest = Counting(pool, "pbx1", Rows(feed, 10), lambda: hears)
