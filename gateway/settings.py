@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     secret_key_file: Path | None = None
     cors_origins: Words = ()
     webhook_allowed_networks: Networks = ()
+    raw_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    event_retention_days: Annotated[int, Field(ge=30, le=36_500)] = 90
 
     @property
     def listen_address(self) -> tuple[str, int]:
