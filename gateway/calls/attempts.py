@@ -6,12 +6,12 @@ but for which no channel was made was not reachable.
 
 from dataclasses import dataclass
 
-from gateway.calls.case import SAME_MOMENT, Case
+from gateway.calls.case import Case
 from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing
 from gateway.calls.forwarding import rung_by_forward
 from gateway.calls.record import Attempt, AttemptResult, Via
-from gateway.calls.rows import Instant
+from gateway.calls.rows import SAME_MOMENT, Instant
 from gateway.calls.transfers import rung_by_transfer
 from gateway.calls.visits import VisitSpan, left_by_key, span_of
 
@@ -31,7 +31,7 @@ class Rung:
     @property
     def started_at(self) -> Instant:
         if self.legs:
-            return self.legs[0].first_seen
+            return min(leg.first_seen for leg in self.legs)
         assert self.ringing is not None
         return self.ringing.run.started_at
 

@@ -14,11 +14,8 @@ from gateway.calls.directory import Directory, Endpoint, NodeDirectory, User
 from gateway.calls.facts import CallFacts, Pickup
 from gateway.calls.origination import RING_CONTEXT, Origination
 from gateway.calls.record import Party
-from gateway.calls.rows import Instant
+from gateway.calls.rows import SAME_MOMENT, Instant
 from gateway.calls.talk import Talk, talks
-
-SAME_MOMENT = 50_000
-"""Microseconds: what one act did to several channels, in whatever order it is written."""
 
 ToE164: TypeAlias = Callable[[str, str], str | None]
 """(number as it came, country) to E.164, or None where it is no number of the public network."""

@@ -42,6 +42,8 @@ class AppRun:
     ended_at: Instant | None = None
     left_for: str = ""
     """Where the dialplan stood when it ended: a caller who pressed a key in a queue is at the key."""
+    hidden: bool = False
+    """Whether no APP_START told of it."""
 
 
 @dataclass(slots=True)
@@ -202,6 +204,7 @@ class Channel:
         if last and last.app == row.app == "Dial" and row.app_data not in ("", last.data):
             last.ended_at = row.at
             self._run(row)
+            self.runs[-1].hidden = True
 
     def _end_run(self, row: CelRow) -> None:
         self._see_hidden_run(row)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gateway.calls.channels import AppRun, Channel
 from gateway.calls.facts import CallFacts, Transfer
-from gateway.calls.rows import Instant
+from gateway.calls.rows import SAME_MOMENT, Instant
 
 DIALLING_APPS = ("Dial", "Queue")
 
@@ -153,11 +153,33 @@ def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | No
 
 
 def unexplained(facts: CallFacts, runs: list[Ringing]) -> bool:
-    """Whether an application rang a Local channel and no row says why: a FORWARD was lost."""
-    return any(
-        channel.is_local and channel.half == "1" and channel.rung and made_by(facts, channel, runs) is None
-        for channel in facts.channels.values()
+    """Whether a row is missing that would say why a leg was rung, or why a channel shows another's Dial."""
+    return any(_no_forward(facts, channel, runs) for channel in facts.channels.values()) or any(
+        _no_transfer(facts, ringing, runs) for ringing in runs if ringing.run.hidden
     )
+
+
+def _no_forward(facts: CallFacts, channel: Channel, runs: list[Ringing]) -> bool:
+    """Whether an application rang a Local channel and nothing says for whom: a FORWARD was lost."""
+    near = channel.is_local and channel.half == "1" and channel.rung
+    return near and made_by(facts, channel, runs) is None
+
+
+def _no_transfer(facts: CallFacts, hidden: Ringing, runs: list[Ringing]) -> bool:
+    """Whether a Dial follows, without an APP_START, one that was answered or still rang: an ATTENDEDTRANSFER was lost.
+
+    One that follows another which rang in vain is shown in the same way, and is what it looks like.
+    """
+    own = [ringing for ringing in runs if ringing.channel is hidden.channel]
+    before = own[own.index(hidden) - 1] if own.index(hidden) else None
+    began = hidden.run.started_at
+    if any(stay.holding and stay.entered_at < began for stay in hidden.channel.stays):
+        # Who was parked rings on with the Dial that never ended.
+        return False
+    if before is None or before.connected_at() is not None:
+        return True
+    still = (leg for leg in facts.legs() if leg.ended_at is None or leg.ended_at > began + SAME_MOMENT)
+    return any(leg.first_seen < began and made_by(facts, leg, runs) is before for leg in still)
 
 
 def chain_of(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> tuple[Ringing, ...]:

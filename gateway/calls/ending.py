@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from gateway.calls.attempts import Rung, result_of
-from gateway.calls.case import SAME_MOMENT, Case
+from gateway.calls.case import Case
 from gateway.calls.channels import Channel
 from gateway.calls.record import HungUpBy, Outcome, Visit
-from gateway.calls.rows import Instant
+from gateway.calls.rows import SAME_MOMENT, Instant
 from gateway.calls.talk import Talk
 from gateway.calls.voicemail import voicemail
 

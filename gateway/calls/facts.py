@@ -116,6 +116,7 @@ class CallFacts:
     def take(self, row: CelRow) -> None:
         """Note one row of one of the call's linked ids."""
         self.last_row_at = max(self.last_row_at, row.at)
+        self.started_at = min(self.started_at, row.at)
         if row.event == "LINKEDID_END":
             self.ended_linked_ids.add(row.linked_id)
             return

@@ -244,7 +244,8 @@ def _ring_ms(case: Case, everyone: list[Rung], answer: Talk | None, until: Insta
     starts = [one.started_at for one in everyone if one.legs and not case.rings_the_user(one.ringing)]
     if not starts:
         return 0
-    return _milliseconds(min(starts), answer.started_at if answer else until)
+    answered = [answer.started_at] if answer else []
+    return _milliseconds(min(starts), min([*answered, *(room.started_at for room in _rooms(case)), until]))
 
 
 def _origin(case: Case) -> Origin | None:
@@ -255,13 +256,18 @@ def _origin(case: Case) -> Origin | None:
 
 def _talk_ms(case: Case, until: Instant) -> int:
     """The time in which the caller was connected with a person, or was in a conference room."""
-    rooms = [
-        Talk((unique_id, "room"), stay.entered_at, stay.left_at)
-        for unique_id in case.caller_channels
-        for stay in case.facts.channels[unique_id].stays
-        if in_room(case.facts.channels[unique_id], stay)
+    spells = sorted(case.talks + _rooms(case), key=lambda talk: talk.started_at)
+    return connected_ms(spells, case.caller_channels, until)
+
+
+def _rooms(case: Case) -> list[Talk]:
+    """The caller's stays in conference rooms, as talks with whoever is there."""
+    return [
+        Talk((channel.unique_id, "room"), stay.entered_at, stay.left_at)
+        for channel in case.channels(case.caller_channels)
+        for stay in channel.stays
+        if in_room(channel, stay)
     ]
-    return connected_ms(sorted(case.talks + rooms, key=lambda talk: talk.started_at), case.caller_channels, until)
 
 
 def _state(case: Case, everyone: list[Rung], answer: Talk | None, *, over: bool) -> State:

@@ -12,6 +12,9 @@ from typing import TypeAlias
 Instant: TypeAlias = int
 """Microseconds since the epoch, UTC."""
 
+SAME_MOMENT = 50_000
+"""Microseconds: what one act did to several channels, in whatever order it is written."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from gateway.calls.case import SAME_MOMENT, Case
+from gateway.calls.case import Case
 from gateway.calls.record import How, Segment
-from gateway.calls.rows import Instant
+from gateway.calls.rows import SAME_MOMENT, Instant
 from gateway.calls.talk import FLICKER, Talk, in_room
 from gateway.calls.transfers import was_moved
 

@@ -5,10 +5,10 @@ of a consultation, be it a Local channel that no application rang (by key, by AM
 transferer's second call that was joined to the first (REFER with Replaces, RFC 3891).
 """
 
-from gateway.calls.case import SAME_MOMENT, Case
+from gateway.calls.case import Case
 from gateway.calls.channels import Channel
 from gateway.calls.dialling import Ringing
-from gateway.calls.rows import Instant
+from gateway.calls.rows import SAME_MOMENT, Instant
 
 
 def rung_by_transfer(case: Case, ringing: Ringing) -> bool:

@@ -7,10 +7,10 @@ dialplan stood at an extension that the directory names as a ring group.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.calls.case import SAME_MOMENT, Case
+from gateway.calls.case import Case
 from gateway.calls.dialling import Ringing
 from gateway.calls.record import Attempt, GroupRef, UserRef, Visit, VisitKind
-from gateway.calls.rows import Instant, QueueRow
+from gateway.calls.rows import SAME_MOMENT, Instant, QueueRow
 from gateway.calls.talk import Talk, connected_ms
 
 BY_DIALPLAN = "dialplan/builtin"
