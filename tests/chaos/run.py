@@ -1,0 +1,268 @@
+"""One chaos run: the calls, the faults, the waiting until all is caught up, the comparison."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.chaos import mix, schedule
+from tests.chaos.agents import Leg
+from tests.chaos.compare import Deafness, Document, Span, Verdict, compare, spans_between
+from tests.chaos.faults import DEAF_MARGIN_SECONDS, MAKE
+from tests.chaos.mix import Planned
+from tests.chaos.pbx import DIRECT, did
+from tests.chaos.plant import Plant
+from tests.chaos.play import Play
+from tests.chaos.schedule import Fault, FaultKind
+from tests.chaos.truth import Truth, truth_of
+
+CALLS_PER_SECOND = 8.0
+LEAST_SECONDS = 25.0
+SETTLE_SECONDS = 120.0
+QUIET_SECONDS = 3.0
+DOUBT_SECONDS = 12.0
+"""Calls in doubt are closed by what comes later: after as long, more calls are made for them."""
+
+SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`calls_per_second` sets how long it takes. `broken`: see broken.py. `work`: where to leave all logs."""
+
+    seed: int = 1
+    calls: int = 150
+    faults: int = 11
+    journal: bool = True
+    calls_per_second: float = CALLS_PER_SECOND
+    broken: str = ""
+    work: Path | None = None
+
+    @property
+    def seconds(self) -> float:
+        return max(self.calls / self.calls_per_second, LEAST_SECONDS)
+
+
+@dataclass(slots=True)
+class Result:
+    options: Options
+    verdict: Verdict
+    truths: Sequence[Truth]
+    faults: Mapping[FaultKind, int]
+    seconds: float
+    caught_up: bool
+    audit: str
+    events: int
+
+    @property
+    def right(self) -> bool:
+        return self.verdict.right and self.caught_up and self.audit in ("agrees", "absent")
+
+    def figures(self) -> dict[str, Any]:
+        kinds = Counter(truth.call.kind for truth in self.truths)
+        return {
+            "mode": "journal" if self.options.journal else "ami",
+            "seed": self.options.seed,
+            "broken": self.options.broken or None,
+            "calls": len(self.truths),
+            "calls_carried": sum(truth.must for truth in self.truths),
+            "calls_by_kind": dict(sorted(kinds.items())),
+            "faults": sum(self.faults.values()),
+            "faults_by_kind": dict(sorted(self.faults.items())),
+            "records": self.verdict.matched,
+            "recorded_lost": self.verdict.recorded_lost,
+            "incomplete": self.verdict.incomplete,
+            "absent_in_gap": self.verdict.absent_in_gap,
+            "unmatched_in_gap": self.verdict.unmatched_in_gap,
+            "originations_rung": sum(truth.call.kind == "click" and truth.rung > 0 for truth in self.truths),
+            "events": self.events,
+            **{fault: len(found) for fault, found in self.verdict.found.items()},
+            "caught_up": self.caught_up,
+            "audit": self.audit,
+            "seconds": round(self.seconds, 1),
+            "right": self.right,
+        }
+
+
+async def run(options: Options) -> Result:
+    began = time.monotonic()
+    play = Play(mix.plan(options.seed, options.calls, options.seconds))
+    lanes = schedule.plan(options.seed, options.faults, options.seconds)
+    made: Counter[FaultKind] = Counter()
+    async with Plant(play.crowd, journal=options.journal, broken=options.broken, keep=options.work) as plant:
+        since = time.time()
+        _say(f"{options.calls} calls and {options.faults} faults in {options.seconds:.0f} s, seed {options.seed}")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(play.all(plant))
+            for lane in lanes:
+                group.create_task(_break(plant, lane, made))
+        _say("all calls are over, all that was broken is whole")
+        caught_up = await _settle(plant, play)
+        documents = await plant.all("/v1/calls", state="all", sort="oldest_first")
+        events = await plant.events()
+        truths = _truths(plant, play)
+        deafness = Deafness() if options.journal else _deafness(plant, since)
+        verdict = compare(truths, documents, events, deafness)
+        audit = await _audit(plant)
+        if options.work:
+            _leave(options.work, plant, play, documents, events)
+    return Result(options, verdict, truths, made, time.monotonic() - began, caught_up, audit, len(events))
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+async def _break(plant: Plant, lane: Sequence[Fault], made: Counter[FaultKind]) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for fault in lane:
+        await asyncio.sleep(max(0.0, began + fault.at - loop.time()))
+        _say(f"{fault.kind} ({fault.variant:.2f}, {fault.hold:.1f} s)")
+        await MAKE[fault.kind](plant, fault)
+        made[fault.kind] += 1
+        _say(f"{fault.kind} is over")
+
+
+async def _settle(plant: Plant, play: Play) -> bool:
+    """Until nothing is open and nothing more is told."""
+    loop = asyncio.get_running_loop()
+    began = quiet_since = loop.time()
+    state: object = None
+    sentinels = 0
+    while loop.time() < began + SETTLE_SECONDS:
+        await asyncio.sleep(0.5)
+        now = await _state(plant, play)
+        if now != state:
+            state, quiet_since = now, loop.time()
+        settled = now is not None and now[0]
+        if settled and loop.time() - quiet_since > QUIET_SECONDS:
+            return True
+        if loop.time() - began > DOUBT_SECONDS * (sentinels + 1):
+            _say(f"still waiting: {now}")
+            sentinels += 1
+            await _one_more(plant, play, sentinels)
+    return False
+
+
+async def _one_more(plant: Plant, play: Play, number: int) -> None:
+    """A short call, so that Asterisk's time goes on."""
+    identity = f"+614{99_000_000 + number}"
+    call = Planned(0, "cancelled", identity, "trunk", did(DIRECT[0]), {}, cancel_after=0.5)
+    play.planned.append(call)
+    await play.one(plant, call)
+
+
+async def _state(plant: Plant, play: Play) -> tuple[bool, int, int] | None:
+    """Whether all is told, and what changes while it is not; None where nobody answers."""
+    running = None
+    for service in plant.gateways:
+        try:
+            told = (await plant.api.get(f"{service.url}/v1/status")).json()
+            if told["source"]["running"]:
+                running = told
+        except (httpx.HTTPError, KeyError, ValueError):
+            return None
+    if running is None:
+        return None
+    response = await plant.request("GET", "/v1/calls", params={"state": "all", "limit": 1, "include": "total"})
+    if response is None:
+        return None
+    pending = 0
+    for asked in play.asked.values():
+        if asked.id:
+            answer = await plant.request("GET", f"/v1/calls/{asked.id}")
+            if answer is None or answer.json().get("state") != "ended":
+                pending += 1
+    listed = response.json()
+    open_calls = running["open_calls"] + pending
+    return bool(running["source"]["caught_up"]) and open_calls == 0, open_calls, listed["total"]
+
+
+def _truths(plant: Plant, play: Play) -> list[Truth]:
+    legs: dict[str, list[Leg]] = defaultdict(list)
+    for leg in play.crowd.legs:
+        legs[leg.identity].append(leg)
+    deaths = plant.history.deaths
+    return [
+        truth_of(call, legs[call.identity], play.asked.get(call.identity), deaths)
+        for call in play.planned
+        if legs[call.identity] or call.identity in play.asked
+    ]
+
+
+def _deafness(plant: Plant, since: float) -> Deafness:
+    """By what the network saw. A gateway hears from its survey to the moment its connection fell silent.
+
+    Whichever leads may have missed what one of them missed; what none could hear was missed for sure.
+    """
+    until = time.time()
+    perhaps = list(plant.history.deaf)
+    connected: list[Span] = []
+    for service in plant.gateways:
+        heard: list[Span] = []
+        for session in service.proxy.sessions:
+            if session.surveyed:
+                end = session.silent or session.closed or until
+                heard.append((session.surveyed + DEAF_MARGIN_SECONDS, end - DEAF_MARGIN_SECONDS))
+                connected.append((session.opened, session.closed or until))
+        perhaps += spans_between(heard, since - 60, until + 60)
+    surely = [(start - 1, end + 1) for start, end in spans_between(connected, since, until)]
+    return Deafness(surely, perhaps)
+
+
+async def _audit(plant: Plant) -> str:
+    """`gateway audit`: agrees, differs, or absent."""
+    status, output, errors = await plant.gateways[0].command("audit", "--help")
+    if status:
+        return "absent"
+    day = 86_400
+    moments = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + shift)) for shift in (-day, 60)]
+    status, output, errors = await plant.gateways[0].command("audit", "--from", moments[0], "--to", moments[1])
+    if status:
+        print(output + errors, file=sys.stderr)
+    return "differs" if status else "agrees"
+
+
+def _leave(place: Path, plant: Plant, play: Play, documents: Sequence[Document], events: Sequence[Document]) -> None:
+    """Everything that one needs to see what went wrong."""
+    legs = [
+        {
+            "agent": leg.agent.name,
+            "call_id": leg.call_id,
+            "identity": leg.identity,
+            "caller": leg.caller,
+            "began": leg.began,
+            "final": leg.final,
+            "seen": leg.seen,
+        }
+        for leg in play.crowd.legs
+    ]
+    asked = {identity: [one.at, one.id, one.answers] for identity, one in play.asked.items()}
+    kept: dict[str, Any] = {"legs": legs, "asked": asked, "documents": documents, "events": events}
+    for name, what in kept.items():
+        (place / f"{name}.json").write_text(json.dumps(what, indent=0))
+    deaths = [(death.from_, death.until, death.orderly) for death in plant.history.deaths]
+    (place / "deaths.json").write_text(json.dumps(deaths))
+    journals = place / "journal"
+    journals.mkdir(exist_ok=True)
+    for directory in {plant.pbx.cel_journal.parent, plant.pbx.queue_log.parent}:
+        for path in directory.iterdir():
+            if path.is_file():
+                (journals / path.name).write_bytes(path.read_bytes())
+
+
+def table(result: Result) -> str:
+    """For people: figures, then the first of each thing that is wrong."""
+    rows = [f"{name:28} {value}" for name, value in result.figures().items() if not isinstance(value, dict)]
+    rows += [f"  fault {name:20} {count}" for name, count in sorted(result.faults.items())]
+    for fault, found in result.verdict.found.items():
+        rows += [f"{fault}: {text}" for text in found[:SHOWN]]
+    return "\n".join(rows)
