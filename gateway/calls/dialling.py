@@ -177,7 +177,8 @@ def _no_transfer(facts: CallFacts, hidden: Ringing, runs: list[Ringing]) -> bool
         # Who was parked rings on with the Dial that never ended.
         return False
     if before is None or before.connected_at() is not None:
-        return True
+        told = any(transfer.transferee == hidden.channel.unique_id for transfer in facts.transfers)
+        return not told and not any(made_by(facts, leg, runs) is hidden for leg in facts.legs())
     still = (leg for leg in facts.legs() if leg.ended_at is None or leg.ended_at > began + SAME_MOMENT)
     return any(leg.first_seen < began and made_by(facts, leg, runs) is before for leg in still)
 
