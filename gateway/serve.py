@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -30,6 +31,7 @@ from gateway.events.dispatcher import Dispatcher
 from gateway.events.routes import webhook_routes
 from gateway.events.secrets import SecretBox
 from gateway.ingest import Ingest
+from gateway.ingest.upkeep import Upkeep
 from gateway.service_log import to_standard_error
 from gateway.settings import Settings
 from gateway.store.connection import Pool
@@ -41,6 +43,9 @@ ROLES = ("api", "listen", "dispatch")
 DRAIN_SECONDS = 8
 CANCEL_AGAIN_SECONDS = 0.2
 CONNECT_SECONDS = 5.0
+AMI_UNHEARD = timedelta(seconds=20)
+"""A link that died is noticed by then: see `ami.Pace`."""
+
 AWAY_SECONDS = 1.0
 BACKLOG = 2048
 DATABASE_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
@@ -126,8 +131,20 @@ async def _run(
         stack.push_async_callback(listener.close)
         heard = listener
         # The journal holds what happened whether anybody listens or not.
-        ingest = Ingest(pool, settings.node, source, lambda: settings.cel_journal is not None or heard.hears)
+        hears = (lambda: True) if settings.cel_journal else (lambda: heard.hears)
+        ingest = Ingest(pool, settings.node, source, hears)
         tasks.append(asyncio.create_task(ingest.run(), name="ingest"))
+        upkeep = Upkeep(
+            pool,
+            settings.node,
+            _source(settings, spool),
+            ingest,
+            hears=hears,
+            unheard=timedelta() if settings.cel_journal else AMI_UNHEARD,
+            raw_kept=timedelta(days=settings.raw_retention_days),
+            events_kept=timedelta(days=settings.event_retention_days),
+        )
+        tasks.append(asyncio.create_task(upkeep.run(), name="upkeep"))
     if "dispatch" in roles:
         dispatcher = Dispatcher(pool, box, allowed_networks=settings.webhook_allowed_networks)
         tasks.append(asyncio.create_task(dispatcher.run(), name="dispatch"))
@@ -232,5 +249,4 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
             "last_commit_at": to_text(from_datetime(last)) if last else None,
             "last_error": progress.last_error,
         },
-        "settled_until": None,
     }

@@ -27,8 +27,7 @@ class ApiContext:
     """`ami`: the session for actions (no events) with `node`'s Asterisk.
 
     `forwarded_header` (`X-Forwarded-For`, or `Forwarded`) is read only behind `trusted_proxies`.
-    `status`: what the other roles of this process tell, JSON-ready; its `settled_until` (text or
-    None) also goes beside the lists.
+    `status`: what the other roles of this process tell, JSON-ready.
     """
 
     pool: Pool

@@ -42,16 +42,14 @@ async def status(request: Request, caller: Caller) -> Response:
     """`GET /v1/status`."""
     context = context_of(request)
     freshness = await listings.freshness(context.pool, caller.account)
-    told = dict(context.status())
-    settled_until = None if freshness.gap else told.pop("settled_until", None)
     return JSONResponse(
-        told
+        dict(context.status())
         | {
             "node": context.node,
             "asterisk_connected": _asterisk_connected(context),
             "open_calls": freshness.open_calls,
             "as_of": freshness.as_of,
-            "settled_until": settled_until,
+            "settled_until": freshness.settled_until,
         }
     )
 

@@ -32,7 +32,7 @@ def rows_of(kind: listings.Kind, model: type[ListParameters]) -> Handler:
             total=asked.include == "total",
         )
         headers = _link_to_next(request, asked) if page.has_more else {}
-        return Response(_envelope(page, context), media_type="application/json", headers=headers)
+        return Response(_envelope(page), media_type="application/json", headers=headers)
 
     return handler
 
@@ -44,12 +44,12 @@ async def directory_of(context: ApiContext, account: str) -> Directory:
     return directory
 
 
-def _envelope(page: listings.Page, context: ApiContext) -> str:
+def _envelope(page: listings.Page) -> str:
     about: dict[str, object] = {
         "has_more": page.has_more,
         "next_cursor": None,
         "as_of": page.freshness.as_of,
-        "settled_until": None if page.freshness.gap else context.status().get("settled_until"),
+        "settled_until": page.freshness.settled_until,
         "open_calls": page.freshness.open_calls,
     }
     if page.total is not None:

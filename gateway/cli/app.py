@@ -9,10 +9,10 @@ import httpx
 import typer
 
 from gateway import serve as service
-from gateway.cli import console, importing, keys, networks, replay
+from gateway.cli import console, gaps, importing, keys, networks, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
-from gateway.store import directories
+from gateway.store import directories, settled
 from gateway.store.migrations import migrate as bring_up_to_date
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
 app.add_typer(console.app, name="console")
+app.add_typer(gaps.app, name="gaps")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -97,7 +98,10 @@ def status(as_json: Json = False) -> None:
                 from accounts a order by a.id
                 """
             )
-            nodes = await opened.fetch("select node, last_seq as rows, gap_at from nodes order by node")
+            nodes = await opened.fetch(
+                f"select n.node, n.last_seq as rows, n.gap_at, {settled.UNTIL} as settled_until "
+                "from nodes n order by n.node"
+            )
             positions = await opened.fetch(
                 "select node, stream, file_id, byte_offset, updated_at from source_positions order by node, stream"
             )

@@ -4,54 +4,109 @@ Nothing here is on the way of a call: what fails is logged and tried again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import asyncpg
 import structlog
 
-from gateway.store import partitions, retention
+from gateway.asterisk.source import Source
+from gateway.asterisk.spool import STREAM, SpoolSource
+from gateway.ingest.ingest import Ingest
+from gateway.store import partitions, positions, retention, settled
 from gateway.store.connection import DRIVER_ERRORS, Pool
 
 DAYS_AHEAD = 7
 MONTHS_AHEAD = 2
-EVERY_SECONDS = 600.0
-RETRY_SECONDS = 30.0
+LOOK_SECONDS = 1.0
+TIDY_SECONDS = 600.0
+RETRY_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 class Upkeep:
-    """`leads`: whether this process writes the node's records now; only then is anything done."""
+    """Of one node. Run it once in each process that runs an ingest.
 
-    def __init__(self, pool: Pool, leads: Callable[[], bool], raw_kept: timedelta, events_kept: timedelta) -> None:
+    `source`: reads what `ingest` reads, and releases nothing. `hears`: as for `Ingest`. `unheard`: how long what
+    Asterisk did may not have reached the source although `hears` said that it does.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        node: str,
+        source: Source,
+        ingest: Ingest,
+        *,
+        hears: Callable[[], bool],
+        unheard: timedelta,
+        raw_kept: timedelta,
+        events_kept: timedelta,
+    ) -> None:
         self._pool = pool
-        self._leads = leads
+        self._node = node
+        self._source = source
+        self._ingest = ingest
+        self._hears = hears
+        self._unheard = unheard
         self._raw_kept = raw_kept
         self._events_kept = events_kept
+        self._seen: settled.LastRow | None = None
+        self._seen_at = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            pause = RETRY_SECONDS
-            try:
-                if self._leads():
-                    await self.once(datetime.now(UTC))
-                    pause = EVERY_SECONDS
-                else:
-                    pause = 1.0
-            except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
-                log.warning("upkeep.interrupted", error=str(error) or type(error).__name__)
-            except Exception as error:
-                log.error("upkeep.failed", exc_info=error)
-            await asyncio.sleep(pause)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again_and_again(self.look, LOOK_SECONDS))
+            group.create_task(self._again_and_again(self.tidy, TIDY_SECONDS))
 
-    async def once(self, now: datetime) -> None:
+    async def look(self) -> None:
+        """Note for how long all that the source holds is committed, if it is."""
+        began = monotonic()
+        row = await settled.last_row(self._pool, self._node)
+        if row is None:
+            return
+        if self._seen is None or self._seen.committed_at != row.committed_at:
+            self._seen, self._seen_at = row, began
+        nothing_for = self._seen.nothing_for + timedelta(seconds=began - self._seen_at) - self._unheard
+        if nothing_for <= row.nothing_for:
+            return
+        if self._hears() and await self._is_read_to_its_end() and self._hears():
+            await settled.note_nothing(self._pool, self._node, settled.LastRow(row.committed_at, nothing_for))
+
+    async def tidy(self) -> None:
         """Partitions ahead, then what is older than it need be."""
+        now = datetime.now(UTC)
         await make_ahead(self._pool, now, self._raw_kept)
         await drop_old(self._pool, now - self._raw_kept)
         if gone := await retention.prune(self._pool, self._events_kept):
             log.info("retention.pruned", **gone)
+
+    async def _is_read_to_its_end(self) -> bool:
+        async with self._pool.acquire() as connection:
+            committed = await positions.load(connection, self._node)
+        if isinstance(self._source, SpoolSource) and not (
+            STREAM in committed and self._source.holds(committed[STREAM])
+        ):
+            return False
+        batch = await self._source.read(committed, 1)
+        moved = any(committed.get(stream) != position for stream, position in batch.positions.items())
+        return batch.at_end and not batch.rows and not moved
+
+    async def _again_and_again(self, act: Callable[[], Awaitable[None]], pause: float) -> None:
+        while True:
+            leads = self._ingest.progress.running
+            try:
+                if leads:
+                    await act()
+            except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
+                log.warning("upkeep.interrupted", what=act.__name__, error=str(error) or type(error).__name__)
+                leads = False
+            except Exception as error:
+                log.error("upkeep.failed", what=act.__name__, exc_info=error)
+            await asyncio.sleep(pause if leads else min(pause, RETRY_SECONDS))
 
 
 async def make_ahead(pool: Pool, now: datetime, raw_kept: timedelta) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from gateway.calls.instant import from_datetime, to_text
+from gateway.store import settled
 from gateway.store.connection import Connection, Pool
 
 Kind: TypeAlias = Literal["calls", "user_calls", "queue_calls", "ring_group_calls"]
@@ -31,8 +32,6 @@ select least(now(), min(xact_start)) from pg_stat_activity
 where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
   and wait_event is distinct from 'advisory'
 """
-
-NO_GAP = "not exists (select from nodes where gap_at is not null)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How far what is shown can be relied upon. `gap`: rows were missed that no operator has accepted.
+    """How far what is shown can be relied upon. `settled_until`: see `store.settled`.
 
     Whatever is not shown yet has, or will have, an `updated_at` of `as_of` or later.
     """
 
     as_of: str
     open_calls: int
-    gap: bool
+    settled_until: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +189,17 @@ async def freshness(pool: Pool, account: str) -> Freshness:
 async def _freshness(connection: Connection | Pool, account: str, as_of: datetime) -> Freshness:
     record = await connection.fetchrow(
         f"""
-        select not {NO_GAP} as gap,
+        select ({settled.OF_ACCOUNT}) as settled_until,
                (select count(*) from calls
                 where account_id = $1 and state <> 'ended' and merged_into is null) as open_calls
         """,
         account,
     )
     assert record is not None
-    return Freshness(to_text(from_datetime(as_of)), record["open_calls"], record["gap"])
+    until = record["settled_until"]
+    return Freshness(
+        to_text(from_datetime(as_of)), record["open_calls"], None if until is None else to_text(from_datetime(until))
+    )
 
 
 @dataclass(frozen=True, slots=True)

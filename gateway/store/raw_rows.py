@@ -28,6 +28,13 @@ async def append(connection: Connection, node: str, first_seq: int, rows: Sequen
             for seq, row in enumerate(rows, first_seq)
         ],
     )
+    last = next((row.at for row in reversed(rows) if isinstance(row, CelRow)), None)
+    if last is not None:
+        await connection.execute(
+            "update nodes set row_at = $2, row_committed_at = clock_timestamp(), looked_at = null where node = $1",
+            node,
+            to_datetime(last),
+        )
 
 
 async def last_seq(connection: Connection, node: str) -> int:

@@ -25,7 +25,7 @@ async def key(pool: Pool, acme: Directory) -> str:
 
 @pytest.fixture
 def context(pool: Pool, asterisk: AsteriskThatAnswers) -> ApiContext:
-    return ApiContext(pool, "pbx1", asterisk, status=lambda: {"settled_until": "2026-11-24T00:00:00.000Z"})
+    return ApiContext(pool, "pbx1", asterisk)
 
 
 @pytest.fixture

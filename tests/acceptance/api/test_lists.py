@@ -35,11 +35,15 @@ def ids(response: httpx.Response) -> list[str]:
     return [row["id"] for row in response.json()["data"]]
 
 
-async def test_sorts_and_pages(client: httpx.AsyncClient, three: list[CallRecord]) -> None:
+async def test_sorts_and_pages(client: httpx.AsyncClient, three: list[CallRecord], pool: Pool) -> None:
     first, second, third = (record.id for record in three)
     assert ids(await client.get("/v1/calls")) == [third, second, first]
     assert ids(await client.get("/v1/calls?sort=oldest_first")) == [first, second, third]
     assert ids(await client.get("/v1/calls?sort=longest_first")) == [third, first, second]
+    await pool.execute(
+        "insert into nodes (node, row_at, row_committed_at, looked_at) "
+        "values ('pbx1', '2026-11-23T23:59:00Z', now() - interval '65 seconds', now())"
+    )
     page = await client.get("/v1/calls?limit=2&include=total")
     envelope = page.json()
     assert (envelope["has_more"], envelope["total"], envelope["open_calls"]) == (True, 3, 0)
