@@ -182,6 +182,8 @@ class Play:
 
     def _one_answers(self, caller: Leg, legs: list[Leg]) -> Leg | None:
         switch, random = self.switch, self.switch.random
+        if random.random() < 0.15:
+            return self._picked_up(caller, legs)
         winner = random.choice([None, *legs])
         if winner is None:
             for leg in legs:
@@ -197,6 +199,24 @@ class Play:
         switch.bridge(winner, caller)
         self.talked = True
         return winner
+
+    def _picked_up(self, caller: Leg, legs: list[Leg]) -> Leg:
+        """Somebody else takes the call that rings: their linked id ends, and they talk on under the caller's."""
+        switch = self.switch
+        rang = switch.random.choice(legs)
+        picker = switch.caller(self._free(caller, *legs), "*8")
+        switch.answer(picker)
+        switch.emit("PICKUP", rang, pickup_channel=picker.name, pickup_channel_uniqueid=picker.unique_id)
+        switch.answer(caller)
+        switch.hang_up(rang, 16)
+        for leg in legs:
+            switch.hang_up(leg, 26)
+        switch.bridge(picker)
+        joined = picker.bridge
+        switch.move(picker, caller.linked_id)
+        switch.enter(caller, joined)
+        self.talked = True
+        return picker
 
     def _ring_through_local(self, caller: Leg, name: str) -> Leg | None:
         """A pair of Local halves between the caller and the phone; they stay to the end."""
