@@ -98,9 +98,12 @@ async def renew(connection: Connection, node: str, epoch: int) -> None:
 
 
 async def give_up(connection: Connection, node: str, epoch: int) -> None:
-    """Another may take it at once."""
+    """Another may take it at once. Our session is not ended for it: it serves others of ours by then."""
     await connection.execute(
-        "update leases set expires_at = clock_timestamp() where node = $1 and epoch = $2", node, epoch
+        "update leases set expires_at = clock_timestamp(), backend_pid = 0, backend_start = null "
+        "where node = $1 and epoch = $2",
+        node,
+        epoch,
     )
 
 

@@ -168,7 +168,10 @@ class Stopping(Leadership):
     async def _renew(self, own: Connection) -> None:
         while True:
             await asyncio.sleep(leases.RENEWAL_SECONDS)
-            await self._go.wait()
+            if not self._go.is_set():
+                await self._go.wait()
+                # Whoever wakes may write before it asks for its lease.
+                await asyncio.sleep(QUICK)
             await leases.renew(own, self._node, self._own_epoch)
 
 
