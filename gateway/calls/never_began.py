@@ -6,8 +6,14 @@ from gateway.calls.record import Callee, Caller, CallRecord, Direction, DomainEv
 from gateway.calls.rows import Instant
 
 
-def never_began(origination: Origination, at: Instant, reason: str) -> tuple[CallRecord, tuple[DomainEvent, ...]]:
-    """The failed record, ended at `at`, and the events that tell of it. `reason` becomes the end reason."""
+def never_began(
+    origination: Origination, at: Instant, reason: str, *, unheard: bool = False
+) -> tuple[CallRecord, tuple[DomainEvent, ...]]:
+    """The failed record, ended at `at`, and the events that tell of it. `reason` becomes the end reason.
+
+    `unheard`: Asterisk was not heard for a time in which it may have begun and ended. It is not known to have
+    failed, then, but lost.
+    """
     direction: Direction = "outbound" if origination.destination.startswith("+") else "internal"
     record = CallRecord(
         account=origination.account,
@@ -17,7 +23,7 @@ def never_began(origination: Origination, at: Instant, reason: str) -> tuple[Cal
         merged_ids=(),
         state="ended",
         direction=direction,
-        outcome="failed",
+        outcome="lost" if unheard else "failed",
         caller=Caller(origination.user.number, origination.user.name, origination.user),
         callee=Callee(origination.destination),
         answered_by=None,
@@ -27,15 +33,15 @@ def never_began(origination: Origination, at: Instant, reason: str) -> tuple[Cal
         duration_ms=max(0, at // 1000 - origination.created_at // 1000),
         ring_ms=0,
         talk_ms=0,
-        hung_up_by="system",
+        hung_up_by=None if unheard else "system",
         hangup_cause=None,
-        end_reason=reason,
+        end_reason="lost" if unheard else reason,
         origin=Origin("click_to_call", origination.user, origination.reference),
         attempts=(),
         visits=(),
         segments=(),
         voicemail=None,
-        complete=True,
+        complete=not unheard,
         settled=True,
     )
     return record, tuple(Life().over(record))

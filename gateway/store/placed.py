@@ -20,6 +20,12 @@ COLUMNS = (
     "clock_timestamp() as now"
 )
 
+GAP_SINCE = """exists (
+    select from raw_rows r
+    where r.node = o.node and r.at >= o.created_at and r.linked_id = '' and r.unique_id = '' and r.row ->> 0 = 'gap'
+)"""
+"""Whether the node's source told of a gap since the origination was made."""
+
 
 @dataclass(frozen=True, slots=True)
 class NeverBegan:
@@ -64,7 +70,7 @@ async def overdue(
     """
     records = await connection.fetch(
         f"""
-        select {COLUMNS} from originations
+        select {COLUMNS}, state <> 'refused' and {GAP_SINCE} as unheard from originations o
         where node = $1
           and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::interval < $3)
         for update
@@ -78,7 +84,8 @@ async def overdue(
 
 def _never_began(record: asyncpg.Record) -> NeverBegan:
     at: Instant = from_datetime(record["now"])
-    call, events = never_began(_origination(record), at, record["failure"] or "not_placed")
+    reason = record["failure"] or "not_placed"
+    call, events = never_began(_origination(record), at, reason, unheard=record["unheard"])
     return NeverBegan(call, events)
 
 

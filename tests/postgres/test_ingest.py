@@ -13,6 +13,7 @@ import pytest
 from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory
 from gateway.calls.identity import uuid7
+from gateway.calls.instant import from_datetime
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.ingest import Ingest
 from gateway.store import originations
@@ -243,6 +244,19 @@ async def checked(pool: Pool, feed: Sequence[Row] = (), *, hears: bool = True, t
 @pytest.fixture
 def _checked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.ingest.ingest.OVERDUE_CHECK_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_what_may_have_come_and_gone_unheard_is_lost_not_failed(pool: Pool, acme: Directory) -> None:
+    unheard = await placed_ago(pool, acme, 30)
+    refused = await placed_ago(pool, acme, 30, "refused")
+    await checked(pool, [Gap(from_datetime(datetime.now(UTC)))])
+    lost, failed = [
+        json.loads(await pool.fetchval("select document from calls where id = $1::text::uuid", one))
+        for one in (unheard, refused)
+    ]
+    assert (lost["outcome"], lost["complete"], lost["hung_up_by"]) == ("lost", False, None)
+    assert (failed["outcome"], failed["complete"]) == ("failed", True)
 
 
 @pytest.mark.usefixtures("_checked_often")
