@@ -7,7 +7,8 @@ create index raw_rows_seq on raw_rows using brin (seq) with (pages_per_range = 3
 alter table nodes
     add column row_at timestamptz,                    -- of the channel's row that was committed last, by Asterisk's clock
     add column row_committed_at timestamptz,          -- when that was, by the database's
-    add column looked_at timestamptz;                 -- what the source held then is committed
+    add column looked_at timestamptz,                 -- what the source held then is committed
+    add column dropped_until timestamptz;             -- rows before it may be gone
 
 -- Retention counts from here: what is told late, of a call long ago, is kept as long as the rest.
 alter table events add column told_at timestamptz not null default now();

@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from gateway import serve as service
-from gateway.cli import console, gaps, importing, keys, networks, replay
+from gateway.cli import console, gaps, importing, keys, networks, rebuild, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories, settled
@@ -130,6 +130,7 @@ def status(as_json: Json = False) -> None:
 
 app.command()(replay.replay)
 app.command("import")(importing.import_)
+app.command()(rebuild.rebuild)
 
 
 async def _service(host: str, port: int) -> dict[str, Any]:

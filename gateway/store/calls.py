@@ -57,13 +57,27 @@ where visits.document::text <> excluded.document::text or visits.state <> exclud
 """
 
 
+# What was shown of a call, and is no more: a later row told better.
+DELETE_STALE = """
+delete from {table} t using unnest($1::text[], $2::uuid[]) as w (account_id, call_id)
+where t.account_id = w.account_id and t.call_id = w.call_id
+  and not exists (select from unnest($3::text[]) as kept (id) where kept.id = t.id)
+"""
+
+
 async def write_records(connection: Connection, records: Sequence[CallRecord]) -> None:
-    """Upsert each record with its user-calls, queue-calls and ring-group-calls rows."""
+    """Upsert each record with its user-calls, queue-calls and ring-group-calls rows; other rows of it go."""
     last = {(record.account, record.id): record for record in records}
     owned = [record for record in last.values() if record.account is not None]
     await connection.executemany(UPSERT_CALL, [_call_values(record) for record in owned])
-    await connection.executemany(UPSERT_USER_CALL, [row for record in owned for row in _user_call_values(record)])
-    await connection.executemany(UPSERT_VISIT, [row for record in owned for row in _visit_values(record)])
+    users = [row for record in owned for row in _user_call_values(record)]
+    visits = [row for record in owned for row in _visit_values(record)]
+    await connection.executemany(UPSERT_USER_CALL, users)
+    await connection.executemany(UPSERT_VISIT, visits)
+    accounts, ids = [record.account for record in owned], [UUID(record.id) for record in owned]
+    if owned:
+        await connection.execute(DELETE_STALE.format(table="user_calls"), accounts, ids, [row[1] for row in users])
+        await connection.execute(DELETE_STALE.format(table="visits"), accounts, ids, [row[2] for row in visits])
 
 
 async def write_merged(connection: Connection, merged: Iterable[tuple[str, str, str]]) -> None:

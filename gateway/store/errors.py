@@ -6,7 +6,8 @@ StoreError
 ├── UnknownAccount       no directory of that account was ever applied
 ├── LoginTaken           the console's login is another account's
 ├── ClaimedElsewhere     an endpoint, number or context of the node is another account's
-└── Fenced               another writes the node's records now
+├── Fenced               another writes the node's records now
+└── AlreadyRunning       of a command that runs once per node at a time
 """
 
 from pathlib import Path
@@ -48,3 +49,8 @@ class ClaimedElsewhere(StoreError):
 class Fenced(StoreError):
     def __init__(self, node: str, epoch: int) -> None:
         super().__init__(f"another writes the records of node {node} now; epoch {epoch} is over")
+
+
+class AlreadyRunning(StoreError):
+    def __init__(self, command: str, node: str) -> None:
+        super().__init__(f"another {command} of node {node} is running")

@@ -27,6 +27,8 @@ select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = 'raw_rows'::regclass and c.relname ~ '^raw_rows_[0-9]{8}$' order by c.relname
 """
 
+NOTE_DROPPED = "update nodes set dropped_until = greatest(dropped_until, $1)"
+
 # Rows from which an open call would be folded again: its channels', its queues', and the gaps in its time.
 HELD = """
 select exists (
@@ -141,6 +143,8 @@ async def drop_day(connection: Connection, day: datetime) -> bool:
             async with connection.transaction():
                 await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
                 await connection.execute(f"set local lock_timeout = '{PATIENCE}'")
+                # In ingest's order: the node, then its rows.
+                await connection.execute(NOTE_DROPPED, day + timedelta(days=1))
                 await connection.execute(f"alter table raw_rows detach partition {name}")
                 # Asked again: what was being written into it when we looked is committed by now.
                 held = await connection.fetchval(HELD.format(day=name))
@@ -161,6 +165,9 @@ class _Held(Exception):
 
 async def delete_strays(connection: Connection, before: datetime) -> None:
     """Deletes the rows of the default partition that are older and of no open call, in many small transactions."""
+    if not await connection.fetchval("select exists (select from raw_rows_default where at < $1)", before):
+        return
+    await connection.execute(NOTE_DROPPED, before)
     while True:
         status = await connection.execute(
             """

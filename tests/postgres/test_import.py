@@ -46,7 +46,7 @@ class Imported:
 
     @property
     def counts(self) -> dict[str, int]:
-        counts: dict[str, int] = json.loads(self.output)
+        counts: dict[str, int] = json.loads(self.output.splitlines()[-1])
         return counts
 
 
