@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup asterisk demo record test verify-main-job verify-calls lint types unit postgres real lock clean
+.PHONY: help setup asterisk demo record test verify-main-job verify-calls chaos verify-durability lint types unit postgres real lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -57,6 +57,13 @@ verify-main-job: ## the main job, shown on a fresh clone in an empty home; the l
 
 verify-calls: ## that calls are told right: scenarios, broken rules, damaged recordings, speed, on a fresh clone
 	@$(PYTHON) -m tests.lab.verify_calls
+
+chaos: setup ## calls while everything dies: SEED=1 CALLS=150 FAULTS=n MODE=journal|ami
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \
+	  $(if $(FAULTS),--faults $(FAULTS)) $(if $(MODE),--mode $(MODE))
+
+verify-durability: ## that nothing is lost and nothing told twice, whatever dies, on a fresh clone
+	@$(PYTHON) -m tests.chaos.verify
 
 lock: $(VENV)/ready ## pin the dependencies anew
 	@$(BIN)/pip install --quiet pip-tools

@@ -55,6 +55,9 @@ class Deafness:
     def touched(self, truth: Truth) -> bool:
         return any(truth.began < until and truth.ended > since for since, until in self.perhaps)
 
+    def began_unheard(self, truth: Truth) -> bool:
+        return any(since <= truth.began <= until for since, until in self.perhaps)
+
     def surely_touched(self, truth: Truth) -> bool:
         return any(truth.began < since and truth.ended > until for since, until in self.surely)
 
@@ -89,7 +92,7 @@ def _judge(verdict: Verdict, truth: Truth, found: Sequence[Document], deafness: 
     if truth.call.kind == "click" and truth.rung > 1:
         verdict.add("dialled_twice", f"{name} rang {truth.rung} times")
     if not found:
-        if truth.must and not touched:
+        if truth.must and not deafness.began_unheard(truth):
             verdict.add("lost", name)
         elif truth.must:
             verdict.absent_in_gap += 1

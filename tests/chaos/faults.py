@@ -12,23 +12,23 @@ from tests.chaos.plant import Plant
 from tests.chaos.schedule import Fault, FaultKind
 from tests.chaos.service import Service
 
-LEASE_SECONDS = 5.0
+TAKEN_OVER_SECONDS = 6.5
 """A paused leader is passed over after as long; some pauses are shorter, some longer."""
 
 DEAF_MARGIN_SECONDS = 1.5
+PLACING_SECONDS = 3.0
 ROTATED_KEPT = 14
 
 
 async def gateway_killed(plant: Plant, fault: Fault) -> None:
     """At any moment, or just while it places a call: before Asterisk has heard of it, or before it has answered."""
-    victim = await plant.leader()
     if fault.variant < 0.3:
-        for service in plant.gateways:
-            service.resume()
-            await service.kill()
+        victims = plant.gateways
+    elif fault.variant < 0.8:
+        victims = [await _that_places(plant, before_asterisk=fault.variant < 0.5)]
     else:
-        if fault.variant < 0.8:
-            await _while_placing(victim, before_asterisk=fault.variant < 0.5)
+        victims = [await plant.leader()]
+    for victim in victims:
         victim.resume()
         await victim.kill()
     for service in plant.gateways:
@@ -37,24 +37,27 @@ async def gateway_killed(plant: Plant, fault: Fault) -> None:
     await asyncio.gather(*(service.start() for service in plant.gateways if service.pid is None))
 
 
-async def _while_placing(victim: Service, *, before_asterisk: bool) -> None:
-    """Until an Originate was seen to pass; but not for ever."""
-    proxy = victim.proxy
-    seen = proxy.originates
-    proxy.hold_originate, proxy.hold_answers = before_asterisk, False
-    deadline = time.monotonic() + 3
-    while proxy.originates == seen and time.monotonic() < deadline:
+async def _that_places(plant: Plant, *, before_asterisk: bool) -> Service:
+    """The gateway whose Originate was seen to pass, or was withheld; it hears no answer to it."""
+    seen = {service.name: service.proxy.originates for service in plant.gateways}
+    for service in plant.gateways:
+        service.proxy.hold_originate, service.proxy.hold_answers_to_it = before_asterisk, True
+    plant.place_a_call()
+    deadline = time.monotonic() + PLACING_SECONDS
+    while time.monotonic() < deadline:
+        for service in plant.gateways:
+            if service.proxy.originates > seen[service.name]:
+                await asyncio.sleep(0.2)
+                return service
         await asyncio.sleep(0.002)
-    # From here on, at the latest, the gateway hears no answer to it.
-    proxy.hold_answers = True
-    await asyncio.sleep(0.3)
+    return await plant.leader()
 
 
 async def leader_paused(plant: Plant, fault: Fault) -> None:
     leader = await plant.leader()
     began = time.time()
     leader.pause()
-    await asyncio.sleep(fault.hold + (LEASE_SECONDS if fault.variant < 0.6 else 0))
+    await asyncio.sleep(fault.hold + (TAKEN_OVER_SECONDS if fault.variant < 0.6 else 0))
     leader.resume()
     plant.history.deaf.append((began, time.time() + DEAF_MARGIN_SECONDS))
 

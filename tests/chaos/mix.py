@@ -1,7 +1,8 @@
 """Which calls are made, when, and how everybody behaves: a function of the seed."""
 
+import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -64,6 +65,12 @@ def plan(seed: int, count: int, seconds: float) -> list[Planned]:
     drawn = [kinds[(number * len(kinds)) // count] for number in range(count)]
     dice.shuffle(drawn)
     return [_planned(dice, number, at, drawn[number]) for number, at in enumerate(begins)]
+
+
+def spare_clicks(seed: int) -> Iterator[Planned]:
+    """More calls of one kind, for whoever needs one at a certain moment."""
+    dice = random.Random(f"spare {seed}")
+    return (_click(dice, 0.0, f"+614{51_000_000 + number}", *_conversation(dice)) for number in itertools.count())
 
 
 def _talk(dice: random.Random) -> float:

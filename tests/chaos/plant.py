@@ -5,6 +5,7 @@ import itertools
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Plant:
         self.history = History()
         self.pbx = ChaosPbx()
         self.asterisk_up = asyncio.Event()
+        self.place_a_call: Callable[[], None] = lambda: None
         self.work = keep or Path(tempfile.mkdtemp(prefix="gateway-chaos-"))
         self.work.mkdir(parents=True, exist_ok=True)
         self.work.chmod(0o755)

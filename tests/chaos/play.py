@@ -27,12 +27,14 @@ class Asked:
 
 
 class Play:
+    """`planned` grows with the calls that are played besides."""
+
     def __init__(self, planned: list[Planned]) -> None:
-        self.planned = planned
+        self.planned = list(planned)
         self.asked: dict[str, Asked] = {}
         self.begun = 0
         self.crowd = Crowd(self.behave)
-        self._acts: Mapping[str, Mapping[str, Act]] = {call.identity: call.acts for call in planned}
+        self._acts: dict[str, Mapping[str, Act]] = {call.identity: call.acts for call in planned}
 
     async def behave(self, leg: Leg) -> None:
         """An agent is called."""
@@ -56,11 +58,17 @@ class Play:
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as group:
-            for call in self.planned:
+            for call in list(self.planned):
                 await asyncio.sleep(max(0.0, began + call.at - loop.time()))
                 await plant.asterisk_up.wait()
                 self.begun += 1
                 group.create_task(self.one(plant, call))
+
+    async def besides(self, plant: Plant, call: Planned) -> None:
+        """One more, now."""
+        self.planned.append(call)
+        self._acts[call.identity] = call.acts
+        await self.one(plant, call)
 
     async def one(self, plant: Plant, call: Planned) -> None:
         if call.kind == "click":

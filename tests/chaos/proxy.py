@@ -19,6 +19,7 @@ class Session:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     listens: bool = True
+    placing: bool = False
     surveyed: float = 0.0
     silent: float = 0.0
     closed: float = 0.0
@@ -29,8 +30,8 @@ class Session:
 class AmiProxy:
     """Listens on `port`, forwards to `target`. `stalled` withholds everything, `trickling` all but a byte at a time.
 
-    `hold_originate`: an Originate is withheld from Asterisk; `hold_answers`: what Asterisk says to sessions
-    that place calls is withheld. `originates`: set when one passed (or was withheld).
+    `hold_originate`: an Originate is withheld from Asterisk; `hold_answers_to_it`: from one on, what Asterisk says
+    to the session that sent it is withheld. `originates`: how many passed, or were withheld.
     """
 
     def __init__(self, port: int, target: int) -> None:
@@ -39,7 +40,7 @@ class AmiProxy:
         self.stalled = False
         self.trickling = False
         self.hold_originate = False
-        self.hold_answers = False
+        self.hold_answers_to_it = False
         self.originates = 0
         self._go = asyncio.Event()
         self._go.set()
@@ -62,9 +63,9 @@ class AmiProxy:
 
     def release(self) -> None:
         """Everything flows again."""
-        self.stalled = self.trickling = self.hold_originate = self.hold_answers = False
+        self.stalled = self.trickling = self.hold_originate = self.hold_answers_to_it = False
         for session in self._open():
-            session.silent = 0.0
+            session.silent, session.placing = 0.0, False
         self._go.set()
 
     def cut(self) -> None:
@@ -115,6 +116,7 @@ class AmiProxy:
                 placing = b"Action: Originate" in data
                 if placing:
                     self.originates += 1
+                    session.placing = True
                 while self.stalled or (placing and self.hold_originate):
                     await asyncio.sleep(0.01)
                 writer.write(data)
@@ -124,7 +126,7 @@ class AmiProxy:
         rest = b""
         with contextlib.suppress(OSError):
             while data := await reader.read(PIECE):
-                while self.stalled or (self.hold_answers and not session.listens):
+                while self.stalled or (self.hold_answers_to_it and session.placing):
                     await asyncio.sleep(0.01)
                 # Whole frames, so that what is put between them is between them.
                 whole, mark, rest = (rest + data).rpartition(b"\r\n\r\n")

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,10 @@ async def run(options: Options) -> Result:
     made: Counter[FaultKind] = Counter()
     async with Plant(play.crowd, journal=options.journal, broken=options.broken, keep=options.work) as plant:
         since = time.time()
+        spare = mix.spare_clicks(options.seed)
         _say(f"{options.calls} calls and {options.faults} faults in {options.seconds:.0f} s, seed {options.seed}")
         async with asyncio.TaskGroup() as group:
+            plant.place_a_call = lambda: _begin(group, play.besides(plant, next(spare)))
             group.create_task(play.all(plant))
             for lane in lanes:
                 group.create_task(_break(plant, lane, made))
@@ -114,6 +116,10 @@ async def run(options: Options) -> Result:
         if options.work:
             _leave(options.work, plant, play, documents, events)
     return Result(options, verdict, truths, made, time.monotonic() - began, caught_up, audit, len(events))
+
+
+def _begin(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+    group.create_task(work)
 
 
 def _say(text: str) -> None:
@@ -156,8 +162,7 @@ async def _one_more(plant: Plant, play: Play, number: int) -> None:
     """A short call, so that Asterisk's time goes on."""
     identity = f"+614{99_000_000 + number}"
     call = Planned(0, "cancelled", identity, "trunk", did(DIRECT[0]), {}, cancel_after=0.5)
-    play.planned.append(call)
-    await play.one(plant, call)
+    await play.besides(plant, call)
 
 
 async def _state(plant: Plant, play: Play) -> tuple[bool, int, int] | None:

@@ -1,6 +1,7 @@
 """Which faults are made, and when: a function of the seed."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -24,6 +25,12 @@ LANES: tuple[tuple[FaultKind, ...], ...] = (
 """What is in one lane happens one after the other; what is in two may overlap."""
 
 KINDS: tuple[FaultKind, ...] = tuple(dict.fromkeys(kind for lane in LANES for kind in lane))
+
+
+FIRST_VARIANT: Mapping[FaultKind, float] = {"gateway_killed": 0.65, "leader_paused": 0.2}
+"""What a short run has time for is the hardest: killed while it places a call, paused until another leads."""
+
+GOLDEN = 0.618
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,10 @@ def _lane(dice: random.Random, lane: tuple[FaultKind, ...], count: int, seconds:
         dice.shuffle(again)
         kinds += again
     each = seconds / max(count, 1)
-    return [
-        Fault(number * each + dice.uniform(0.1, 0.6) * each, kind, dice.uniform(0.3, 2.5), dice.random())
-        for number, kind in enumerate(kinds[:count])
-    ]
+    variant: dict[FaultKind, float] = {kind: FIRST_VARIANT.get(kind, dice.random()) for kind in sorted(set(lane))}
+    faults = []
+    for number, kind in enumerate(kinds[:count]):
+        at = number * each + dice.uniform(0.1, 0.6) * each
+        faults.append(Fault(at, kind, dice.uniform(0.3, 2.5), variant[kind]))
+        variant[kind] = (variant[kind] + GOLDEN) % 1.0
+    return faults

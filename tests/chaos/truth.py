@@ -9,7 +9,7 @@ from tests.chaos.pbx import QUEUES, did
 from tests.chaos.plant import Death
 from tests.chaos.play import Asked
 
-DYING_SECONDS = 1.5
+DYING_SECONDS = 0.5
 """What Asterisk had in hand when it was killed, it may not have written yet."""
 
 RACE_SECONDS = 0.5
