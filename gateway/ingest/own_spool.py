@@ -1,9 +1,10 @@
 """In AMI mode every gateway of a node hears Asterisk and has a spool of its own; only the leader's counts.
 
-All sessions of AMI are told the same events in the same order, with the same times (`timestampevents`), so the row that was committed last
-stands in each spool, and what comes after it is what is to be read next. A standby follows it there,
-and lets go what lies before. Where it is not found, this gateway did not hear it: what it has heard
-since counts, and that something is missing is known.
+All sessions of AMI are told the same events in the same order, with the same times
+(`timestampevents`), so the row that was committed last stands in each spool, and what comes after it
+is what is to be read next. A standby follows it there, and lets go what lies before. Where it is not
+found, this gateway did not hear it: what it has heard since counts, and that something is missing is
+known.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -132,6 +133,15 @@ class Gateway:
         self._process.kill()
         await self._process.wait()
         self._process = None
+
+    def pause(self) -> None:
+        """As a machine that hangs: nothing is closed, nothing is done, until it is resumed."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     async def command(self, *arguments: str) -> str:
         """What `gateway …` prints with this gateway's settings."""
