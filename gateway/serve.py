@@ -21,6 +21,7 @@ from gateway.api.app import create_app
 from gateway.api.context import ApiContext
 from gateway.asterisk.ami import AmiSession
 from gateway.asterisk.journal import JournalSource
+from gateway.asterisk.kept_files import KeptFiles
 from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolSource
@@ -143,6 +144,7 @@ async def _run(
             unheard=timedelta() if settings.cel_journal else AMI_UNHEARD,
             raw_kept=timedelta(days=settings.raw_retention_days),
             events_kept=timedelta(days=settings.event_retention_days),
+            files=KeptFiles(settings.cel_journal, settings.queue_log, spool),
         )
         tasks.append(asyncio.create_task(upkeep.run(), name="upkeep"))
     if "dispatch" in roles:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.api.auth import Caller
 from gateway.api.context import ApiContext, context_of
 from gateway.api.problems import DATABASE_AWAY
-from gateway.store import listings
+from gateway.store import audited, listings
 
 READY_TIMEOUT_SECONDS = 2.0
 
@@ -50,6 +50,7 @@ async def status(request: Request, caller: Caller) -> Response:
             "open_calls": freshness.open_calls,
             "as_of": freshness.as_of,
             "settled_until": freshness.settled_until,
+            "last_audit": await audited.last_digest(context.pool, caller.account),
         }
     )
 

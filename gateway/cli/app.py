@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from gateway import serve as service
-from gateway.cli import console, gaps, importing, keys, networks, rebuild, replay
+from gateway.cli import audit, console, gaps, importing, keys, networks, rebuild, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories, settled
@@ -111,11 +111,16 @@ def status(as_json: Json = False) -> None:
                 from leases order by node
                 """
             )
+            audits = await opened.fetch(
+                "select distinct on (node) node, made_at, since, until, agrees, document -> 'differences' as differences"
+                " from audits order by node, made_at desc"
+            )
             return {
                 "services": [await _service(*settings().listen_address)],
                 "accounts": [dict(record) for record in accounts],
                 "nodes": [dict(record) for record in nodes],
                 "positions": [dict(record) for record in positions],
+                "audits": [dict(record) for record in audits],
                 "leases": [dict(record) for record in leases],
             }
 
@@ -131,6 +136,7 @@ def status(as_json: Json = False) -> None:
 app.command()(replay.replay)
 app.command("import")(importing.import_)
 app.command()(rebuild.rebuild)
+app.command()(audit.audit)
 
 
 async def _service(host: str, port: int) -> dict[str, Any]:

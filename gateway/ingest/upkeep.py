@@ -1,4 +1,4 @@
-"""What goes on beside ingest on the node's leader: partitions, retention, how far the records are settled.
+"""What goes on beside ingest on the node's leader: partitions, retention, the nightly audit, what is settled.
 
 Nothing here is on the way of a call: what fails is logged and tried again.
 """
@@ -11,17 +11,25 @@ from time import monotonic
 import asyncpg
 import structlog
 
+from gateway.asterisk.kept_files import KeptFiles
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import STREAM, SpoolSource
+from gateway.calls.instant import from_datetime
+from gateway.ingest.auditing import Audit
 from gateway.ingest.ingest import Ingest
-from gateway.store import partitions, positions, retention, settled
+from gateway.store import audited, partitions, positions, retention, settled
 from gateway.store.connection import DRIVER_ERRORS, Pool
 
 DAYS_AHEAD = 7
 MONTHS_AHEAD = 2
 LOOK_SECONDS = 1.0
 TIDY_SECONDS = 600.0
-RETRY_SECONDS = 2.0
+AUDIT_SECONDS = 60.0
+AGAIN_SECONDS = 60.0
+LEADS_SECONDS = 2.0
+AUDIT_AFTER_MIDNIGHT = timedelta(minutes=15)
+AUDIT_PAUSE_SECONDS = 0.05
+"""Between slices: calls go before."""
 
 log = structlog.get_logger()
 
@@ -44,6 +52,7 @@ class Upkeep:
         unheard: timedelta,
         raw_kept: timedelta,
         events_kept: timedelta,
+        files: KeptFiles | None = None,
     ) -> None:
         self._pool = pool
         self._node = node
@@ -53,6 +62,7 @@ class Upkeep:
         self._unheard = unheard
         self._raw_kept = raw_kept
         self._events_kept = events_kept
+        self._files = files or KeptFiles()
         self._seen: settled.LastRow | None = None
         self._seen_at = 0.0
 
@@ -61,6 +71,7 @@ class Upkeep:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again_and_again(self.look, LOOK_SECONDS))
             group.create_task(self._again_and_again(self.tidy, TIDY_SECONDS))
+            group.create_task(self._again_and_again(self.audit, AUDIT_SECONDS))
 
     async def look(self) -> None:
         """Note for how long all that the source holds is committed, if it is."""
@@ -84,6 +95,12 @@ class Upkeep:
         if gone := await retention.prune(self._pool, self._events_kept):
             log.info("retention.pruned", **gone)
 
+    async def audit(self) -> None:
+        """Of yesterday, once all of it was read."""
+        if self._ingest.progress.caught_up:
+            now = datetime.now(UTC) - AUDIT_AFTER_MIDNIGHT
+            await audit_day(self._pool, self._node, now, self._files, pause=AUDIT_PAUSE_SECONDS)
+
     async def _is_read_to_its_end(self) -> bool:
         async with self._pool.acquire() as connection:
             committed = await positions.load(connection, self._node)
@@ -97,16 +114,34 @@ class Upkeep:
 
     async def _again_and_again(self, act: Callable[[], Awaitable[None]], pause: float) -> None:
         while True:
-            leads = self._ingest.progress.running
+            leads, failed = self._ingest.progress.running, False
             try:
                 if leads:
                     await act()
             except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
                 log.warning("upkeep.interrupted", what=act.__name__, error=str(error) or type(error).__name__)
-                leads = False
+                failed = True
             except Exception as error:
                 log.error("upkeep.failed", what=act.__name__, exc_info=error)
-            await asyncio.sleep(pause if leads else min(pause, RETRY_SECONDS))
+                failed = True
+            await asyncio.sleep(min(pause, AGAIN_SECONDS if failed else pause if leads else LEADS_SECONDS))
+
+
+async def audit_day(pool: Pool, node: str, now: datetime, files: KeptFiles, *, pause: float = 0) -> bool:
+    """Whether the UTC day before this one was not audited yet, and is now. What differs is for `gateway audit`."""
+    until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    audited_until = await audited.audited_until(pool, node)
+    if audited_until is not None and audited_until >= until:
+        return False
+    since = until - timedelta(days=1)
+    async with pool.acquire() as connection:
+        audit = Audit(connection, node, from_datetime(since), from_datetime(until), files, pause=pause)
+        done = await audit.run()
+    accounts = [(name, of.calls, of.events, of.differences) for name, of in done.accounts.items()]
+    await audited.save(pool, node, since, until, done.as_json(), accounts)
+    tell = log.info if done.agrees else log.error
+    tell("audit.done", node=node, day=f"{since:%Y-%m-%d}", differences=dict(done.differences), **done.counts)
+    return True
 
 
 async def make_ahead(pool: Pool, now: datetime, raw_kept: timedelta) -> None:

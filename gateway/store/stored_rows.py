@@ -12,6 +12,9 @@ from gateway.store.connection import Connection
 LONGEST = timedelta(days=7)
 """A call that lasts longer is found only while it is open."""
 
+PATIENCE = 3_600.0
+"""Seconds that a statement over a whole time may take."""
+
 UNSUMMARISED = """
 select i.indexrelid::regclass::text as name
 from pg_inherits p join pg_index i on i.indrelid = p.inhrelid
@@ -54,12 +57,15 @@ async def extent(connection: Connection, node: str, since: datetime, until: date
     """None where the node has no rows of that time."""
     for index in await connection.fetch(UNSUMMARISED):
         # Else what was written in the last minutes is read whole for each slice.
-        await connection.execute("select brin_summarize_new_values($1::text::regclass)", index["name"])
+        await connection.execute(
+            "select brin_summarize_new_values($1::text::regclass)", index["name"], timeout=PATIENCE
+        )
     record = await connection.fetchrow(
         "select min(seq) as first, max(seq) as last from raw_rows where node = $1 and at >= $2 and at < $3",
         node,
         since,
         until,
+        timeout=PATIENCE,
     )
     about = await connection.fetchrow("select last_seq, dropped_until from nodes where node = $1", node)
     if record is None or about is None or record["first"] is None:
@@ -72,12 +78,12 @@ async def extent(connection: Connection, node: str, since: datetime, until: date
 
 async def open_at(connection: Connection, node: str, at: datetime, seq: int) -> list[str]:
     """The linked ids of calls that had begun before `at`, which is when row `seq` came, and went on."""
-    return [record["linked_id"] for record in await connection.fetch(OPEN_AT, node, at, LONGEST, seq)]
+    return [record["linked_id"] for record in await connection.fetch(OPEN_AT, node, at, LONGEST, seq, timeout=PATIENCE)]
 
 
 async def of(connection: Connection, node: str, linked_ids: list[str], before: int, at: datetime) -> list[Row]:
     """The rows of these calls before sequence `before`, when it was `at`; and what concerned all calls."""
-    found = await connection.fetch(ROWS_OF, node, before, linked_ids, at - LONGEST)
+    found = await connection.fetch(ROWS_OF, node, before, linked_ids, at - LONGEST, timeout=PATIENCE)
     return [row_from_json(record["row"].encode()) for record in found]
 
 
