@@ -112,9 +112,11 @@ async def _postgres_runs(plant: Plant) -> None:
 
 
 async def journal_rotated(plant: Plant, fault: Fault) -> None:
-    """As logrotate does it: renamed, the one before it compressed."""
+    """As logrotate does it: renamed, the one before it compressed. Asterisk holds on to queue_log until it is told."""
     for path in (plant.pbx.cel_journal, plant.pbx.queue_log):
         await asyncio.to_thread(_rotate, path)
+    if plant.asterisk_up.is_set():
+        await plant.pbx.command("logger reload")
 
 
 def _rotate(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sys
 import time
 from collections import Counter, defaultdict
@@ -225,12 +226,13 @@ def _deafness(plant: Plant, since: float) -> Deafness:
 
 async def _audit(plant: Plant) -> str:
     """`gateway audit`: agrees, differs, or absent."""
-    status, output, errors = await plant.gateways[0].command("audit", "--help")
+    leader = await plant.leader()
+    status, output, errors = await leader.command("audit", "--help")
     if status:
         return "absent"
     day = 86_400
     moments = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + shift)) for shift in (-day, 60)]
-    status, output, errors = await plant.gateways[0].command("audit", "--from", moments[0], "--to", moments[1])
+    status, output, errors = await leader.command("audit", "--from", moments[0], "--to", moments[1])
     if status:
         print(output + errors, file=sys.stderr)
     return "differs" if status else "agrees"
@@ -256,6 +258,8 @@ def _leave(place: Path, plant: Plant, play: Play, documents: Sequence[Document],
         (place / f"{name}.json").write_text(json.dumps(what, indent=0))
     deaths = [(death.from_, death.until, death.orderly) for death in plant.history.deaths]
     (place / "deaths.json").write_text(json.dumps(deaths))
+    for service in plant.gateways:
+        shutil.copytree(plant.data.place / service.name, place / f"data-{service.name}", dirs_exist_ok=True)
     journals = place / "journal"
     journals.mkdir(exist_ok=True)
     for directory in {plant.pbx.cel_journal.parent, plant.pbx.queue_log.parent}:
