@@ -40,7 +40,9 @@ class Slot:
     index: int | None
 
     def put(self, node: ast.AST) -> None:
-        if self.index is None:
+        if isinstance(node, ast.Module):
+            setattr(self.parent, self.field, node.body)
+        elif self.index is None:
             setattr(self.parent, self.field, node)
         else:
             getattr(self.parent, self.field)[self.index] = node
@@ -84,6 +86,41 @@ def mutants(module: str, source: str) -> list[Mutant]:
             line = getattr(node, "lineno", 0)
             found.append(Mutant(module, line, numbered, _lines((*within, node)), tree, slot, node, new))
     return found
+
+
+def rules(module: str, source: str) -> list[Mutant]:
+    """The rules of `source`, each broken as a whole: a function says nothing any more, a table lacks an entry."""
+    tree = ast.parse(source)
+    found = [mutant for mutant in mutants(module, source) if mutant.lines is None]
+    for holder in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+        for function in holder.body:
+            if isinstance(function, ast.FunctionDef) and not function.name.startswith("__"):
+                name = f"{holder.name}.{function.name}" if isinstance(holder, ast.ClassDef) else function.name
+                found += _silenced(module, tree, name, function)
+    return found
+
+
+def _silenced(module: str, tree: ast.Module, name: str, function: ast.FunctionDef) -> Iterator[Mutant]:
+    lines = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    whole = ast.Module(function.body, [])
+    for answer in _nothing(function.returns):
+        body = ast.parse(f"def f():\n    return {answer}").body[0]
+        assert isinstance(body, ast.FunctionDef)
+        slot = Slot(function, "body", None)
+        key = f"{module}.{name}: answers {answer}"
+        yield Mutant(module, function.lineno, key, lines, tree, slot, whole, ast.Module(body.body, []))
+
+
+NOTHING = {
+    "bool": ("False", "True"), "int": ("0",), "Instant": ("0",), "str": ("''",), "list": ("[]",), "tuple": ("()",),
+    "dict": ("{}",), "frozenset": ("frozenset()",), "Iterator": ("iter(())",),
+}  # fmt: skip
+"""What a function of this type answers that has nothing to say; any other: None."""
+
+
+def _nothing(returns: ast.expr | None) -> tuple[str, ...]:
+    text = "" if returns is None else ast.unparse(returns)
+    return ("None",) if "None" in text else NOTHING.get(text.partition("[")[0], ("None",))
 
 
 def _lines(path: Sequence[ast.AST]) -> range | None:

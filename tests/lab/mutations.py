@@ -1,6 +1,7 @@
-"""`python -m tests.lab.mutations [--accepted] [MODULE …]`: break every rule of the fold, one at a time.
+"""`python -m tests.lab.mutations [--rules] [--accepted] [MODULE …]`: break every rule of the fold, one at a time.
 
-Something must fail.
+Something must fail. With `--rules` a rule is a function, which then says nothing any more, or a table's entry,
+which is then gone: some minutes. Without, it is each condition, operand, constant and statement: half an hour.
 
 Each mutant (see `mutants`) gets a process of its own with a fresh set of the modules of
 `gateway/calls`. It is judged by the scenarios first: every recording, as test_recordings judges
@@ -37,7 +38,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from gateway.calls.rows import QueueRow
-from tests.lab.mutants import Mutant, mutants
+from tests.lab.mutants import Mutant, mutants, rules
 
 PROJECT = Path(__file__).resolve().parents[2]
 CALLS = PROJECT / "gateway/calls"
@@ -354,7 +355,8 @@ def main(arguments: Sequence[str]) -> int:
     unfit, reached = tried_out(judge)
     print(f"tried out in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     known = accepted()
-    everything = [one for name in sources if not chosen or name in chosen for one in mutants(name, sources[name])]
+    breaking = rules if "--rules" in arguments else mutants
+    everything = [one for name in sources if not chosen or name in chosen for one in breaking(name, sources[name])]
     wanted = [one for one in everything if again or not known.get(one.key)]
     run = Run(judge, os.cpu_count() or 1, reached)
     gc.collect()
@@ -368,7 +370,7 @@ def main(arguments: Sequence[str]) -> int:
     unexplained = [mutant for mutant in survivors if not known.get(mutant.key)]
     stale = [key for key in known if key in verdicts and verdicts[key].suite]
     keys = {one.key for one in everything}
-    gone = [key for key in known if not chosen and key not in keys]
+    gone = [key for key in known if not chosen and breaking is mutants and key not in keys]
     for mutant in unexplained:
         print(f"survived: gateway/calls/{mutant.module}.py:{mutant.line}  {mutant.key}")
     for key in stale:
