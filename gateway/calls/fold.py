@@ -116,7 +116,10 @@ class Fold:
 
     def know(self, origination: Origination) -> None:
         """Tell of a call that the gateway placed, before the rows that show it."""
-        self._originations[origination.id] = origination
+        if origination.over:
+            self._over[origination.id] = None
+        else:
+            self._originations[origination.id] = origination
 
     def take(self, row: Row) -> None:
         match row:

@@ -11,7 +11,11 @@ RING_CONTEXT = "gw-ring"
 
 @dataclass(frozen=True, slots=True)
 class Origination:
-    """`id` is the call's id and the first channel's unique id. `destination` is E.164 or an extension."""
+    """`id` is the call's id and the first channel's unique id. `destination` is E.164 or an extension.
+
+    `over`: its end was told, though no channel of it was seen. That stays so: what Asterisk makes of it
+    after its deadline rings nobody.
+    """
 
     account: str
     id: str
@@ -21,3 +25,4 @@ class Origination:
     caller_id: str | None
     reference: str | None
     created_at: Instant
+    over: bool = False

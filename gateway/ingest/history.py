@@ -5,7 +5,7 @@ killed, or is run again, goes over the file once more and adds what is missing.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -55,7 +55,8 @@ class RowImport:
             if isinstance(row, CelRow) and row.event == "CHAN_START" and (given := given_id(row.linked_id))
         }
         for origination in await placed.by_id(self._connection, self._node, ids):
-            self._fold.know(origination)
+            # What is recorded of it is compared when it is written, as of any other call.
+            self._fold.know(replace(origination, over=False))
         for row in batch:
             self._fold.take(row)
             self._last_at = max(self._last_at, row.at)

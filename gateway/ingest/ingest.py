@@ -171,7 +171,8 @@ class Ingest:
         ids = {given for linked_id in linked_ids if (given := given_id(linked_id))} - self._known
         for origination in await placed.by_id(connection, self._node, ids):
             fold.know(origination)
-            self._known.add(origination.id)
+            if not origination.over:
+                self._known.add(origination.id)
 
     async def _commit(self, connection: Connection, fold: Fold, batch: Batch) -> None:
         async with connection.transaction():

@@ -15,10 +15,14 @@ from gateway.calls.rows import Instant
 from gateway.store.connection import Connection
 from gateway.store.originations import MARGIN
 
-COLUMNS = (
-    "account_id, id, node, user_id, user_number, user_name, destination, caller_id, reference, created_at, failure, "
-    "clock_timestamp() as now"
-)
+COLUMNS = """
+    account_id, id, node, user_id, user_number, user_name, destination, caller_id, reference, created_at, failure,
+    clock_timestamp() as now,
+    exists (
+        select from calls c
+        where c.account_id = o.account_id and c.id = o.id and c.state = 'ended' and cardinality(c.linked_ids) = 0
+    ) as over
+"""
 
 GAP_SINCE = """exists (
     select from raw_rows r
@@ -41,7 +45,7 @@ async def by_id(connection: Connection, node: str, ids: Iterable[str]) -> list[O
     if not wanted:
         return []
     records = await connection.fetch(
-        f"select {COLUMNS} from originations where node = $1 and id = any($2::uuid[])", node, wanted
+        f"select {COLUMNS} from originations o where node = $1 and id = any($2::uuid[])", node, wanted
     )
     return [_origination(record) for record in records]
 
@@ -99,4 +103,5 @@ def _origination(record: asyncpg.Record) -> Origination:
         caller_id=record["caller_id"],
         reference=record["reference"],
         created_at=from_datetime(record["created_at"]),
+        over=record["over"],
     )

@@ -296,3 +296,24 @@ async def test_what_asterisk_has_though_its_beginning_was_missed_did_not_fail(po
     assert await told_of(pool, call_id, "call.ended") == 1
     record = json.loads(await pool.fetchval("select document from calls where id = $1::text::uuid", call_id))
     assert (record["complete"], record["origin"]["user"]["name"]) == (False, "Alice")
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_what_was_told_to_have_failed_stays_so_though_asterisk_hears_of_it_late(
+    pool: Pool, acme: Directory
+) -> None:
+    """The dialplan then rings nobody; its channels are no second call."""
+    call_id = await placed_ago(pool, acme, 30)
+    await checked(pool)
+    local = f"Local/101@gw-ring-0;2 u={call_id} l={call_id}"
+    late = rows(f"""
+        0.000 CHAN_START   {local} 101@gw-ring
+        0.001 HANGUP       {local} 102
+        0.002 CHAN_END     {local}
+        0.003 LINKEDID_END {local}
+    """)
+    for end in range(1, len(late) + 1):
+        await read_all(pool, late[:end])
+    assert [await told_of(pool, call_id, event) for event in ("call.started", "call.ended")] == [1, 1]
+    assert [r["revision"] for r in await pool.fetch("select revision from calls")] == [1]
+    assert await pool.fetchval("select count(*) from open_linked_ids") == 0
