@@ -112,7 +112,7 @@ def status(as_json: Json = False) -> None:
                 """
             )
             audits = await opened.fetch(
-                "select distinct on (node) node, made_at, since, until, agrees, document -> 'differences' as differences"
+                "select distinct on (node) node, made_at, since, until, agrees, document -> 'differences' as found"
                 " from audits order by node, made_at desc"
             )
             return {

@@ -23,6 +23,9 @@ from gateway.store.connection import Connection
 
 EXAMPLES = 100
 SLICE_ROWS = 2_000
+NEARLY = 1_000_000
+"""Microseconds by which rows may be out of order in their file."""
+
 PRUNED_SLACK = timedelta(hours=1)
 """What ended so shortly after the oldest event that is kept may have been told of before it."""
 
@@ -139,8 +142,8 @@ class Audit:
             last = slice_[-1]
             after = last[0], last[1]
             balance.take_files(in_files, from_datetime(last[0]))
-            for _, _, text in slice_:
-                balance.stored(text)
+            for at, _, text in slice_:
+                balance.stored(text, from_datetime(at))
             self._on_progress(balance.stored_rows, 0, "rows compared with the files")
             await asyncio.sleep(self._pause)
         balance.take_files(in_files, None)
@@ -243,6 +246,7 @@ class _Balance:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
         self._next: CelRow | QueueRow | None = None
+        self._at_end = False
         self.file_rows = 0
         self.stored_rows = 0
         self.first: Instant | None = None
@@ -254,6 +258,7 @@ class _Balance:
             row = self._next if self._next is not None else next(rows, None)
             self._next = None
             if row is None:
+                self._at_end = True
                 return
             if until is not None and row.at > until:
                 self._next = row
@@ -263,8 +268,12 @@ class _Balance:
             self.last = row.at if self.last is None else max(self.last, row.at)
             self._add(row_to_json(row), 1)
 
-    def stored(self, text: str) -> None:
+    def stored(self, text: str, at: Instant) -> None:
+        """Of a time of which the files hold nothing, as they are let go, it is counted only."""
         self.stored_rows += 1
+        first = self.first if self.first is not None else self._next.at if self._next is not None else None
+        if first is None or at < first - NEARLY or (self._at_end and self.last is not None and at > self.last + NEARLY):
+            return
         self._add(text, -1)
 
     def _add(self, text: str, one: int) -> None:
