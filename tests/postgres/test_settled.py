@@ -1,5 +1,6 @@
 """`settled_until`: every call that ended before it is recorded, by Asterisk's clock, whatever ours says."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,8 +18,11 @@ from gateway.ingest.upkeep import Upkeep
 from gateway.store import listings, positions, settled
 from gateway.store.connection import Pool
 from tests.postgres.test_ingest import Rows, read_all
+from tests.postgres.test_rebuild import Run, command
 from tests.unit.calls.tables import rows
 from tests.unit.calls.test_direct_calls import ANSWERED
+
+__all__ = ["command"]
 
 LAST = rows(ANSWERED)[-1].at
 
@@ -107,6 +111,18 @@ async def test_after_a_gap_it_is_null_until_somebody_accepts_it(pool: Pool, acme
     assert await settled.gaps(pool) == []
     await read_all(pool, [*feed, Gap(LAST + 2)])
     assert await told(pool) is None
+
+
+async def test_the_operator_lists_and_accepts_gaps(pool: Pool, acme: Directory, command: Run) -> None:
+    await read_all(pool, [*rows(ANSWERED), Gap(LAST + 1)])
+    [listed] = json.loads((await command("gaps", "list")).output.splitlines()[-1])
+    assert listed["node"] == "pbx1"
+    assert json.loads((await command("gaps", "accept", "--node", "pbx2")).output) == []
+    assert await told(pool) is None
+    assert json.loads((await command("gaps", "accept")).output) == [listed]
+    assert about(await told(pool), LAST, -5)
+    assert await pool.fetchval("select count(*) from audit_log where action = 'gap.accepted'") == 1
+    assert json.loads((await command("gaps", "list")).output) == []
 
 
 async def test_an_account_hears_of_its_own_nodes_only(pool: Pool, acme: Directory) -> None:
