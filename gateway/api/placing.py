@@ -24,7 +24,7 @@ from gateway.api.destinations import blocked, fault_of_destination
 from gateway.api.lists import directory_of
 from gateway.api.problems import DATABASE_AWAY, Fault, Problem, invalid, unavailable
 from gateway.api.who import Unresolved, user_of
-from gateway.asterisk import devices, originate
+from gateway.asterisk import calls_control, devices, originate
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, AmiError, LinkLost, UnsafeValue
 from gateway.asterisk.originate import OriginateRequest
 from gateway.calls.directory import Directory, User
@@ -82,7 +82,7 @@ async def place_call(request: Request, caller: Caller) -> Response:
     session = connected(context.ami)
     await _refuse_unreachable(session, user)
     new = _new(context, caller, user, asked, caller_id, key, digest)
-    action = _originate(new, caller.account, directory)
+    action = _originate(new, caller.account, directory, await _deadline(session, new))
     _refuse_unsafe(action)
     first = await _reserve(context, caller, directory, new)
     if first is not None:
@@ -187,7 +187,20 @@ def _new(
     )
 
 
-def _originate(new: NewOrigination, account: str, directory: Directory) -> OriginateRequest:
+async def _deadline(session: CallSession, new: NewOrigination) -> int:
+    """Epoch seconds by Asterisk's clock, which the dialplan reads. It is asked before the call is reserved: so the
+    deadline by which the database judges comes later, whatever our three clocks show.
+    """
+    try:
+        there = await calls_control.clock(session)
+    except AmiError:
+        raise unavailable("asterisk_unavailable", "Asterisk did not answer; nothing was placed.") from None
+    if there is None:
+        return int(new.deadline.timestamp())
+    return there // 1_000_000 + int(DEADLINE.total_seconds())
+
+
+def _originate(new: NewOrigination, account: str, directory: Directory, deadline_epoch: int) -> OriginateRequest:
     return OriginateRequest(
         id=new.id,
         other_id=f"{new.id}-2",
@@ -200,7 +213,7 @@ def _originate(new: NewOrigination, account: str, directory: Directory) -> Origi
         account=account,
         ring_timeout=new.ring_timeout,
         answer_timeout=new.answer_timeout,
-        deadline_epoch=int(new.deadline.timestamp()),
+        deadline_epoch=deadline_epoch,
     )
 
 

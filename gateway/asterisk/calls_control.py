@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.asterisk.asterisk_time import read_time
 from gateway.asterisk.errors import ActionRefused
 from gateway.asterisk.originate import ActionSession
+from gateway.calls.rows import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ async def live_channels(session: ControlSession) -> list[LiveChannel]:
         for item in items
         if item.get("Event") == "CoreShowChannel"
     ]
+
+
+async def clock(session: ActionSession) -> Instant | None:
+    """Asterisk's, as it was while it answered; None where it does not tell. Raises: as `AmiSession.action`."""
+    reply = await session.action("Ping")
+    try:
+        return read_time(reply.headers["Timestamp"])
+    except (KeyError, ValueError):
+        return None
 
 
 async def hang_up(session: ControlSession, ids: Collection[str]) -> int:

@@ -79,7 +79,10 @@ async def lock(connection: Connection, account: str) -> None:
 
 
 async def reserve(connection: Connection, account: str, new: NewOrigination) -> None:
-    """Inside a transaction that holds `lock`, after `by_key` gave nothing."""
+    """Inside a transaction that holds `lock`, after `by_key` gave nothing.
+
+    The deadline is counted from now by the database's clock, by which it is judged.
+    """
     if new.idempotency_key is not None:
         await connection.execute(
             "update originations set idempotency_key = null "
@@ -93,7 +96,8 @@ async def reserve(connection: Connection, account: str, new: NewOrigination) -> 
         insert into originations (account_id, id, node, user_id, user_number, user_name, destination, caller_id,
                                   reference, ring_timeout, answer_timeout, devices, deadline, idempotency_key,
                                   request_sha256, actor, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp() + $13::interval, $14, $15, $16,
+                $17)
         """,
         account,
         UUID(new.id),
@@ -107,7 +111,7 @@ async def reserve(connection: Connection, account: str, new: NewOrigination) -> 
         new.ring_timeout,
         new.answer_timeout,
         list(new.devices),
-        new.deadline,
+        new.deadline - new.created_at,
         new.idempotency_key,
         new.request_sha256,
         new.actor,

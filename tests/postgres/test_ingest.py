@@ -210,7 +210,9 @@ async def placed_ago(pool: Pool, acme: Directory, seconds: float, state: str = "
     )
     async with pool.acquire() as connection:
         await originations.reserve(connection, "acme", new)
-        await connection.execute("update originations set state = $1 where id = $2::text::uuid", state, new.id)
+        await connection.execute(
+            "update originations set state = $1, deadline = $3 where id = $2::text::uuid", state, new.id, new.deadline
+        )
     return new.id
 
 

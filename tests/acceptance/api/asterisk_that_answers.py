@@ -11,7 +11,7 @@ from gateway.asterisk.errors import AmiError
 class AsteriskThatAnswers:
     """`contacts`: how many contacts each endpoint name has; `originate_fails`: raised by each Originate.
 
-    `channels` live from the request after the first `channels_after` on.
+    `clock`: epoch seconds that it tells, if any. `channels` live from the request after the first `channels_after` on.
     """
 
     connected: bool = True
@@ -19,6 +19,7 @@ class AsteriskThatAnswers:
     originate_fails: AmiError | None = None
     channels: list[Mapping[str, str]] = field(default_factory=list)
     channels_after: int = 0
+    clock: float | None = None
     asked: int = 0
     actions: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
 
@@ -35,6 +36,8 @@ class AsteriskThatAnswers:
             endpoint = sent["Variable"].partition("(")[2].rstrip(")")
             uris = [f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.{n}" for n in range(self.contacts.get(endpoint, 0))]
             return AmiReply({"Value": "&".join(uris)})
+        if name == "Ping" and self.clock is not None:
+            return AmiReply({"Ping": "Pong", "Timestamp": f"{self.clock:.6f}"})
         if name == "Originate" and self.originate_fails is not None:
             raise self.originate_fails
         return AmiReply({"Response": "Success"})

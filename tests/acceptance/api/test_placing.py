@@ -250,3 +250,16 @@ async def test_a_call_placed_this_moment_is_hung_up_as_soon_as_it_has_channels(
     ]
     assert (await client.post(f"{placed.headers['location']}/hangup")).status_code == 202
     assert [headers["Channel"] for headers, _ in asterisk.told("Hangup")] == [call_id]
+
+
+async def test_the_deadline_is_by_the_clock_that_the_dialplan_reads_whatever_ours_shows(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    """And by the database's where the database judges: neither is asked for the other's."""
+    asterisk.clock = 1_900_000_000.75
+    assert (await client.post("/v1/calls", json=GOOD)).status_code == 202
+    [(_, variables)] = asterisk.told("Originate")
+    assert variables["__GW_DEADLINE"] == "1900000010"
+    assert [name for name, _, _ in asterisk.actions].index("Ping") < len(asterisk.actions) - 1
+    left = await pool.fetchval("select extract(epoch from deadline - clock_timestamp()) from originations")
+    assert 5 < left <= 10
