@@ -120,7 +120,7 @@ def status(as_json: Json = False) -> None:
                 "accounts": [dict(record) for record in accounts],
                 "nodes": [dict(record) for record in nodes],
                 "positions": [dict(record) for record in positions],
-                "audits": [dict(record) for record in audits],
+                "audits": [dict(record) | {"found": json.loads(record["found"])} for record in audits],
                 "leases": [dict(record) for record in leases],
             }
 

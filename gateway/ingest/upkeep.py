@@ -17,7 +17,7 @@ from gateway.asterisk.spool import STREAM, SpoolSource
 from gateway.calls.instant import from_datetime
 from gateway.ingest.auditing import Audit
 from gateway.ingest.ingest import Ingest
-from gateway.store import audited, partitions, positions, retention, settled
+from gateway.store import audited, directories, partitions, positions, retention, settled
 from gateway.store.connection import DRIVER_ERRORS, Pool
 
 DAYS_AHEAD = 7
@@ -131,7 +131,7 @@ async def audit_day(pool: Pool, node: str, now: datetime, files: KeptFiles, *, p
     """Whether the UTC day before this one was not audited yet, and is now. What differs is for `gateway audit`."""
     until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     audited_until = await audited.audited_until(pool, node)
-    if audited_until is not None and audited_until >= until:
+    if (audited_until is not None and audited_until >= until) or not await directories.accounts(pool):
         return False
     since = until - timedelta(days=1)
     async with pool.acquire() as connection:
