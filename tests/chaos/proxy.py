@@ -13,7 +13,7 @@ TRICKLE_SECONDS = 0.001
 @dataclass(slots=True)
 class Session:
     """One connection. Epoch seconds; `surveyed`: since when its listener hears all; `silent`: since when nothing came
-    through (0: it does)."""
+    through (0: it does); `placing`: it sent an Originate whose answer is withheld."""
 
     opened: float
     client: asyncio.StreamWriter
@@ -116,7 +116,7 @@ class AmiProxy:
                 placing = b"Action: Originate" in data
                 if placing:
                     self.originates += 1
-                    session.placing = True
+                    session.placing = self.hold_answers_to_it
                 while self.stalled or (placing and self.hold_originate):
                     await asyncio.sleep(0.01)
                 writer.write(data)
