@@ -45,7 +45,7 @@ async def test_a_click_in_the_console_rings_real_phones_and_the_webhook_tells_it
         recorded = await gateway.next_ended(set())
         assert (recorded["outcome"], recorded["callee"]["number"]) == ("answered", DESTINATION)
         await receiver.wait_for("call.ended", recorded["id"])
-        assert receiver.types_of(recorded["id"]) == ["call.started", "call.answered", "call.ended"]
+        assert receiver.types_of(recorded["id"]) == ["call.started", "call.ringing", "call.answered", "call.ended"]
         assert receiver.refused == 0
         # Two devices were offered and one was there to ring: once.
         assert len(desk.all("invite")) == 1
