@@ -92,7 +92,8 @@ def rules(module: str, source: str) -> list[Mutant]:
     """The rules of `source`, each broken as a whole: a function says nothing any more, a table lacks an entry."""
     tree = ast.parse(source)
     found = [mutant for mutant in mutants(module, source) if mutant.lines is None]
-    for holder in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+    holders: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    for holder in holders:
         for function in holder.body:
             if isinstance(function, ast.FunctionDef) and not function.name.startswith("__"):
                 name = f"{holder.name}.{function.name}" if isinstance(holder, ast.ClassDef) else function.name

@@ -229,7 +229,9 @@ class Run:
     reached: Reached
     """By the checks that pass as the code stands: the others judge nobody."""
 
-    telling: Counter[str] = field(default_factory=Counter)
+    telling: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many mutants of a module each check has killed: the next one's likeliest judge."""
+
     children: dict[int, tuple[Mutant, int]] = field(default_factory=dict)
 
     def all(self, wanted: Sequence[Mutant]) -> Iterator[tuple[Mutant, Verdict]]:
@@ -272,7 +274,7 @@ class Run:
         if mutant.lines is None:
             able = frozenset().union(*self.reached.values())
         for suite, checks in self.judge.checks():
-            for name, check in sorted(checks, key=lambda one: -self.telling[one[0]]):
+            for name, check in sorted(checks, key=lambda one: -self.telling[mutant.module, one[0]]):
                 if name in able and _fails(check):
                     return Verdict(suite, name)
         return Verdict()
@@ -283,7 +285,7 @@ class Run:
         with os.fdopen(reading) as pipe:
             said = pipe.read()
         verdict = Verdict(**json.loads(said)) if said else Verdict("scenarios", "took too long")
-        self.telling[verdict.check] += 1
+        self.telling[mutant.module, verdict.check] += 1
         return mutant, verdict
 
 
@@ -364,6 +366,8 @@ def main(arguments: Sequence[str]) -> int:
     verdicts: dict[str, Verdict] = {}
     for done, (mutant, verdict) in enumerate(run.all(wanted), 1):
         verdicts[mutant.key] = verdict
+        if not verdict.suite and not known.get(mutant.key):
+            print(f"survived: gateway/calls/{mutant.module}.py:{mutant.line}  {mutant.key}", flush=True)
         if done % 200 == 0:
             print(f"{done} of {len(wanted)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     survivors = [mutant for mutant in wanted if not verdicts[mutant.key].suite]
@@ -371,8 +375,6 @@ def main(arguments: Sequence[str]) -> int:
     stale = [key for key in known if key in verdicts and verdicts[key].suite]
     keys = {one.key for one in everything}
     gone = [key for key in known if not chosen and breaking is mutants and key not in keys]
-    for mutant in unexplained:
-        print(f"survived: gateway/calls/{mutant.module}.py:{mutant.line}  {mutant.key}")
     for key in stale:
         print(f"accepted, but killed by {verdicts[key].check}: {key}")
     for key in gone:
