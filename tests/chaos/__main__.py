@@ -8,10 +8,11 @@ A table, then one JSON object with the figures.
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
-from tests.chaos.run import CALLS_PER_SECOND, Options, run, table
+from tests.chaos.run import CALLS_PER_SECOND, Options, Result, run, table
 
 
 def main() -> int:
@@ -33,10 +34,18 @@ def main() -> int:
         broken=asked.broken,
         work=asked.work,
     )
-    result = asyncio.run(run(options))
+    result = asyncio.run(_until_told_to_stop(options))
     print(table(result))
     print(json.dumps(result.figures()))
     return 0 if result.right else 1
+
+
+async def _until_told_to_stop(options: Options) -> Result:
+    """SIGTERM ends it as Ctrl-C does: what was mounted and started goes."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await run(options)
 
 
 if __name__ == "__main__":
