@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup asterisk demo record test verify-main-job verify-calls chaos verify-durability lint types unit postgres real lock clean
+.PHONY: help setup asterisk demo record test verify-main-job verify-calls chaos chaos-short verify-durability lint types unit postgres real lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -61,6 +61,9 @@ verify-calls: ## that calls are told right: scenarios, broken rules, damaged rec
 chaos: setup ## calls while everything dies: SEED=1 CALLS=150 FAULTS=n MODE=journal|ami
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \
 	  $(if $(FAULTS),--faults $(FAULTS)) $(if $(MODE),--mode $(MODE))
+
+chaos-short: setup ## the same in short, in either mode; part of `make test` once it is right every time
+	@$(BIN)/pytest tests/chaos/short.py
 
 verify-durability: ## that nothing is lost and nothing told twice, whatever dies, on a fresh clone
 	@$(PYTHON) -m tests.chaos.verify
