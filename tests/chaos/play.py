@@ -19,10 +19,14 @@ PLACING_SECONDS = 14.0
 
 @dataclass(slots=True)
 class Asked:
-    """What the API said to a click: `id` is the call's, if any answer was 202. `answers`: status codes, 0 for none."""
+    """What the API said to a click: `id` is the call's, if any answer was 202. `answers`: status codes, 0 for none.
+
+    `over`: the API has told its end.
+    """
 
     at: float
     id: str = ""
+    over: bool = False
     answers: list[int] = field(default_factory=list)
 
 

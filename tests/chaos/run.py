@@ -152,7 +152,7 @@ async def _settle(plant: Plant, play: Play) -> bool:
         settled = now is not None and now[0]
         if settled and loop.time() - quiet_since > QUIET_SECONDS:
             return True
-        if loop.time() - began > DOUBT_SECONDS * (sentinels + 1):
+        if not settled and loop.time() - began > DOUBT_SECONDS * (sentinels + 1):
             _say(f"still waiting: {now}")
             sentinels += 1
             await _one_more(plant, play, sentinels)
@@ -181,12 +181,11 @@ async def _state(plant: Plant, play: Play) -> tuple[bool, int, int] | None:
     response = await plant.request("GET", "/v1/calls", params={"state": "all", "limit": 1, "include": "total"})
     if response is None:
         return None
-    pending = 0
     for asked in play.asked.values():
-        if asked.id:
+        if asked.id and not asked.over:
             answer = await plant.request("GET", f"/v1/calls/{asked.id}")
-            if answer is None or answer.json().get("state") != "ended":
-                pending += 1
+            asked.over = answer is not None and answer.json().get("state") == "ended"
+    pending = sum(bool(asked.id) and not asked.over for asked in play.asked.values())
     listed = response.json()
     open_calls = running["open_calls"] + pending
     return bool(running["source"]["caught_up"]) and open_calls == 0, open_calls, listed["total"]
