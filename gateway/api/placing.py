@@ -4,6 +4,7 @@ Whatever fails before the commit leaves no trace but the audit log; whatever is 
 hand-over may still ring until the deadline, so it is answered 202 and ingest tells how it went.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable
@@ -80,9 +81,10 @@ async def place_call(request: Request, caller: Caller) -> Response:
     user, caller_id = _checked(directory, asked)
     await _refuse_blocked(context, caller, directory, asked)
     session = connected(context.ami)
-    await _refuse_unreachable(session, user)
     new = _new(context, caller, user, asked, caller_id, key, digest)
-    action = _originate(new, caller.account, directory, await _deadline(session, new))
+    # Both ask Asterisk, and nothing rings before both have answered.
+    _, deadline = await asyncio.gather(_refuse_unreachable(session, user), _deadline(session, new))
+    action = _originate(new, caller.account, directory, deadline)
     _refuse_unsafe(action)
     first = await _reserve(context, caller, directory, new)
     if first is not None:
