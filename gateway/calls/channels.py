@@ -5,7 +5,6 @@ which bridges it stayed in, how it ended. Nothing here knows users, queues or ou
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.calls.rows import CelRow, Instant
@@ -136,9 +135,6 @@ class Channel:
     def first_bridged_at(self) -> Instant | None:
         """When it first came into a bridge that is not for waiting."""
         return next((stay.entered_at for stay in self.stays if not stay.holding), None)
-
-    def runs_of(self, app: str) -> Iterator[AppRun]:
-        return (run for run in self.runs if run.app == app)
 
     def take(self, row: CelRow) -> None:
         """Note what `row` says of this channel. Rows of one channel come in order; one told twice counts once."""

@@ -31,7 +31,6 @@ from gateway.calls.rows import CelRow, Row
 from tests.lab.recordings import RECORDINGS, SOURCES, Recording
 from tests.unit.calls.damage import KINDS, OTHER, Scene, events_of, renamed, renamed_id, shifted, start_of
 from tests.unit.calls.generated import START, Generated, generated_calls, in_one_file, played, riffled, rubbish
-from tests.unit.calls.not_yet import NOT_YET
 from tests.unit.calls.quick import demo_fold, plain_call
 from tests.unit.calls.telling import Told, faults_of_any, overlaps, sum_faults, tell
 from tests.unit.calls.trials import Court, Trial, rows_of, trials
@@ -66,22 +65,19 @@ def court(request: pytest.FixtureRequest) -> Iterator[Court]:
     court.close()
 
 
-def _recorded(broken: str) -> pytest.MarkDecorator:
-    """Every recording in both forms; those that break the property `broken` as yet may fail."""
+def _recorded() -> pytest.MarkDecorator:
+    """Every recording in both forms."""
     forms = [(recording, source) for recording in RECORDINGS for source in SOURCES]
-    return pytest.mark.parametrize(("recording", "source"), [_param(broken, *form, form) for form in forms])
+    return pytest.mark.parametrize(("recording", "source"), [_param(*form, form) for form in forms])
 
 
 def _tried(kind: str) -> pytest.MarkDecorator:
     """Every recording, damaged in this way."""
-    return pytest.mark.parametrize("trial", [_param(kind, one.recording, one.source, [one]) for one in trials(kind)])
+    return pytest.mark.parametrize("trial", [_param(one.recording, one.source, [one]) for one in trials(kind)])
 
 
-def _param(broken: str, recording: Recording, source: str, values: Sequence[object]) -> ParameterSet:
-    names = {recording.name, f"{recording.name}-{source}"}
-    known = names & NOT_YET.get(broken, frozenset())
-    marks = [pytest.mark.xfail(strict=False, reason=f"{broken}: not yet")] if known else []
-    return pytest.param(*values, id=f"{recording.name}-{source}", marks=marks)
+def _param(recording: Recording, source: str, values: Sequence[object]) -> ParameterSet:
+    return pytest.param(*values, id=f"{recording.name}-{source}")
 
 
 def _holds(court: Court, trial: Trial) -> None:
@@ -99,7 +95,7 @@ def _none(faults: Iterable[str]) -> None:
 # ── whole recordings ────────────────────────────────────────────────────────
 
 
-@_recorded("batching")
+@_recorded()
 def test_any_batching_gives_the_same_bytes(recording: Recording, source: str) -> None:
     rows = rows_of(recording, source)
     at_once = tell(recording.new_fold(start_of(rows)), rows)
@@ -122,7 +118,7 @@ def _same(told: Told, other: Told) -> None:
     assert sorted(told.closed) == sorted(other.closed)
 
 
-@pytest.mark.parametrize("recording", [_param("forms", one, "both", [one]) for one in RECORDINGS])
+@pytest.mark.parametrize("recording", [_param(one, "both", [one]) for one in RECORDINGS])
 def test_spool_and_journal_tell_the_same_but_for_times(recording: Recording) -> None:
     ami, journal = (recording.fold(rows_of(recording, form)) for form in ("ami", "journal"))
     if any(one.visits_over_ami is not None for one in recording.expected):
@@ -146,19 +142,19 @@ def _timeless(value: Any) -> Any:
     }
 
 
-@_recorded("sums")
+@_recorded()
 def test_sums_hold_and_a_life_has_one_end(recording: Recording, source: str) -> None:
     rows = rows_of(recording, source)
     told = tell(recording.new_fold(start_of(rows)), rows, range(1, len(rows)))
     _none(faults_of_any(told))
 
 
-@_recorded("overlaps")
+@_recorded()
 def test_nobody_talks_in_two_segments_at_once(recording: Recording, source: str) -> None:
     _none(chain(*map(overlaps, recording.fold(rows_of(recording, source)))))
 
 
-@_recorded("prefixes")
+@_recorded()
 def test_every_prefix_folds(recording: Recording, source: str) -> None:
     """Draining after each row shows each prefix: that it is the same as a prefix alone, batching says."""
     rows = rows_of(recording, source)
@@ -239,7 +235,7 @@ def test_two_calls_in_one_file_come_out_as_each_alone(source: str) -> None:
     COUNTED["pairs folded"] += MANY.max_examples
 
 
-@_recorded("pairs")
+@_recorded()
 def test_a_call_between_the_rows_of_the_next_comes_out_as_alone(recording: Recording, source: str) -> None:
     """Event by event: one row of each in turn, with every recording in some pair."""
     same_pbx = [one for one in RECORDINGS if one.pbx == recording.pbx]
@@ -313,7 +309,6 @@ def test_a_damaged_generated_call_hurts_no_other(random: Random, name: str) -> N
     _none(f"{one.what}: {fault}" for one in variants for fault in KINDS[name].faults(scene, one))
 
 
-@pytest.mark.xfail("rubbish" in NOT_YET, strict=False, reason="rubbish: not yet")
 @settings(MANY)
 @given(st.data())
 def test_rubbish_raises_nothing_and_stays_where_it_is(data: st.DataObject) -> None:

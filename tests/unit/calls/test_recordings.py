@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from gateway.calls.document import call_document
 from tests.lab.recordings import RECORDINGS, SOURCES, Recording
@@ -12,29 +11,14 @@ from tests.lab.scenarios import PLAYED_ON
 from tests.lab.scenarios.model import SILENT
 from tests.lab.scenarios.verdict import TOLERANCE, differences
 
-PENDING: frozenset[str] = frozenset()
-"""Recordings that are not told right yet: `demo/queue_answered`, or in one form only `demo/queue_answered-ami`."""
-
 
 def test_every_scenario_is_recorded() -> None:
     played = [f"{pbx}/{play.__name__}" for pbx, plays in PLAYED_ON.items() for play in plays]
     assert sorted(recording.name for recording in RECORDINGS) == sorted(played)
 
 
-def test_what_is_pending_is_recorded() -> None:
-    forms = {f"{recording.name}{form}" for recording in RECORDINGS for form in ("", "-journal", "-ami")}
-    assert not PENDING - forms
-
-
-def _told_in(recording: Recording, source: str) -> ParameterSet:
-    name = f"{recording.name}-{source}"
-    pending = pytest.mark.xfail(strict=True, reason="not told right yet")
-    return pytest.param(recording, source, id=name, marks=[pending] if {recording.name, name} & PENDING else [])
-
-
-@pytest.mark.parametrize(
-    ("recording", "source"), [_told_in(recording, source) for recording in RECORDINGS for source in SOURCES]
-)
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
 async def test_a_recorded_call_is_told_as_it_was(recording: Recording, source: str) -> None:
     records = recording.fold(await recording.rows(source))
 
