@@ -13,7 +13,7 @@ from gateway.calls.dialling import Ringing, chain_of, made_by, ringings
 from gateway.calls.directory import Directory, Endpoint, NodeDirectory, User
 from gateway.calls.facts import CallFacts, Pickup
 from gateway.calls.origination import RING_CONTEXT, Origination
-from gateway.calls.record import Party
+from gateway.calls.record import Party, UserRef
 from gateway.calls.rows import SAME_MOMENT, Instant
 from gateway.calls.talk import Talk, talks
 
@@ -60,6 +60,8 @@ def destination_of(originated: Channel) -> str:
 
 @dataclass(frozen=True)
 class Case:
+    """`origination`: of a call that the gateway placed, not of one that joined it."""
+
     facts: CallFacts
     node: NodeDirectory
     account: str
@@ -101,7 +103,7 @@ class Case:
     @cached_property
     def originated(self) -> bool:
         """Whether some program, the gateway or another, first rang the one and then dialled the other."""
-        return self.facts.first.is_local or self.is_originated_device(self.facts.first)
+        return self.origination is not None or self.facts.first.is_local or self.is_originated_device(self.facts.first)
 
     def is_originated_device(self, channel: Channel) -> bool:
         """Whether a user's device was rung by no channel of the call, and without a Local channel before it."""
@@ -147,11 +149,22 @@ class Case:
     def caller_channels(self) -> frozenset[str]:
         """The caller's side: the first channel, or in click to call the user's device that answered."""
         if not self.facts.first.is_local:
+            if self.origination is not None:
+                return self._devices_of(self.origination.user)
             return frozenset((self.facts.first.unique_id,))
         return frozenset(
             leg.unique_id
             for leg in self.facts.legs()
             if self.rings_the_user(self.roots.get(leg.unique_id)) and leg.first_bridged_at() is not None
+        )
+
+    def _devices_of(self, who: UserRef) -> frozenset[str]:
+        """The user's channels that were connected, of a call that the gateway placed and whose beginning was missed."""
+        of_user = ((channel, self.user_of(channel)) for channel in self.facts.channels.values())
+        return frozenset(
+            channel.unique_id
+            for channel, user in of_user
+            if user is not None and user.id == who.id and channel.first_bridged_at() is not None
         )
 
     def places(self, channel: Channel, run: AppRun) -> list[str]:

@@ -100,7 +100,7 @@ def _rung_last(everyone: list[Rung]) -> list[Rung]:
 
 def _phase(case: Case) -> str:
     """In click to call, on which leg it ended."""
-    if not case.facts.first.is_local:
+    if not (case.origination or case.facts.first.is_local):
         return ""
     if case.caller_channels:
         return "destination_"

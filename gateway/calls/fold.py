@@ -290,7 +290,8 @@ class Fold:
         if account is None:
             return None
         directory = call.directory.accounts[account]
-        case = Case(call.facts, call.directory, account, directory, call.origination, self._to_e164)
+        placed = call.origination if call.origination and call.origination.id == call.id else None
+        case = Case(call.facts, call.directory, account, directory, placed, self._to_e164)
         told = Told(call.id, self.node, tuple(call.merged_ids), ended_at, lost)
         try:
             return interpret(case, told)

@@ -113,7 +113,7 @@ def not_understood(case: Case, told: Told) -> CallRecord:
         hung_up_by=None,
         hangup_cause=None,
         end_reason=None if ended_at is None else "not_understood",
-        origin=None,
+        origin=_origin(case) if case.origination else None,
         attempts=(),
         visits=(),
         segments=(),
@@ -177,7 +177,7 @@ def _is_extension(case: Case, number: str) -> bool:
 
 
 def _caller(case: Case) -> Caller:
-    if case.facts.first.is_local:
+    if case.origination or case.facts.first.is_local:
         user = _originating_user(case)
         return Caller(user.number if user else None, user.name if user else None, user)
     party = case.party(case.facts.first.unique_id)
@@ -249,7 +249,7 @@ def _ring_ms(case: Case, everyone: list[Rung], answer: Talk | None, until: Insta
 
 
 def _origin(case: Case) -> Origin | None:
-    if not is_click_to_call(case.facts):
+    if case.origination is None and not is_click_to_call(case.facts):
         return None
     return Origin("click_to_call", _originating_user(case), case.origination.reference if case.origination else None)
 

@@ -206,9 +206,9 @@ class Ingest:
         await calls.write_records(connection, changes.records)
         await calls.write_merged(connection, changes.merged)
         await calls.append_events(connection, changes.events)
-        await placed.mark_recorded(
-            connection, [(r.account, r.id) for r in changes.records if r.account and r.origin is not None]
-        )
+        recorded = [(r.account, r.id) for r in changes.records if r.account and r.origin is not None]
+        joined = [(account, old) for account, old, _ in changes.merged]
+        await placed.mark_recorded(connection, recorded + joined)
 
     async def _fail_overdue(self, connection: Connection, read_at: datetime) -> None:
         """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline.

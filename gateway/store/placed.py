@@ -31,6 +31,13 @@ GAP_SINCE = """exists (
 """Whether the node's source told of a gap since the origination was made."""
 
 
+HAS_CALL = """(
+    exists (select from calls c where c.account_id = o.account_id and c.id = o.id)
+    or exists (select from call_aliases a where a.account_id = o.account_id and a.alias = o.id)
+)"""
+"""Whether it is recorded, or joined another call, whatever its state says."""
+
+
 @dataclass(frozen=True, slots=True)
 class NeverBegan:
     """The record and events of an origination for which no channel was ever made."""
@@ -75,7 +82,7 @@ async def overdue(
     records = await connection.fetch(
         f"""
         select {COLUMNS}, state <> 'refused' and {GAP_SINCE} as unheard from originations o
-        where node = $1
+        where node = $1 and not {HAS_CALL}
           and (state = 'refused' or state in ('reserved', 'accepted') and deadline + $2::interval < $3)
         for update
         """,

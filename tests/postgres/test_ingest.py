@@ -301,6 +301,50 @@ async def test_what_asterisk_has_though_its_beginning_was_missed_did_not_fail(po
 
 
 @pytest.mark.usefixtures("_checked_often")
+@pytest.mark.parametrize("marked", [True, False])
+async def test_a_call_of_which_only_the_end_was_heard_is_told_once_as_the_gateways(
+    pool: Pool, acme: Directory, marked: bool
+) -> None:
+    """Its first channels were missed: that it was placed is known by its id. So too where it was not marked."""
+    call_id = await placed_ago(pool, acme, 30)
+    at = time.time_ns() // 1000
+    device = f"PJSIP/101-desk-1 u={at}.1 l={call_id}"
+    end = rows(f"""
+        0.000 HANGUP       {device} 16 PJSIP/101-desk-1
+        0.001 CHAN_END     {device}
+        0.001 LINKEDID_END {device}
+    """)
+    feed: list[Row] = [Gap(at), *(replace(row, at=at + 1) for row in end if isinstance(row, CelRow))]
+    await read_all(pool, feed)
+    states = "select state from originations"
+    assert await pool.fetchval(states) == "recorded"
+    if not marked:
+        await pool.execute("update originations set state = 'accepted'")
+    await checked(pool, feed)
+    assert [await told_of(pool, call_id, event) for event in ("call.started", "call.ended")] == [1, 1]
+    record = json.loads(await pool.fetchval("select document from calls"))
+    assert (record["outcome"] != "lost", record["complete"]) == (True, False)
+    assert (record["origin"]["kind"], record["caller"]["user"]["name"]) == ("click_to_call", "Alice")
+    assert (record["callee"]["number"], record["direction"]) == ("+61255501234", "outbound")
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_a_placed_call_that_joined_another_at_once_did_not_fail(pool: Pool, acme: Directory) -> None:
+    """In one batch, so that it never stood alone."""
+    call_id = await placed_ago(pool, acme, 30)
+    at = time.time_ns() // 1000
+    both = rows(f"""
+        0.000 CHAN_START   PJSIP/trunk-1 u=.8 l=.8 +61290000001@from-trunk
+        0.001 CHAN_START   Local/101@gw-ring-0;1 u={call_id} l={call_id} s@gw-ring
+        0.002 BRIDGE_ENTER PJSIP/trunk-1 u=.8 l=.8 bridge=b
+        0.003 BRIDGE_ENTER Local/101@gw-ring-0;1 u={call_id} l={call_id} bridge=b
+    """)
+    await checked(pool, [replace(row, at=at + number) for number, row in enumerate(both)])
+    assert await told_of(pool, call_id, "call.ended") == 0
+    assert await told_of(pool, call_id, "call.merged") == 1
+
+
+@pytest.mark.usefixtures("_checked_often")
 async def test_what_was_told_to_have_failed_stays_so_though_asterisk_hears_of_it_late(
     pool: Pool, acme: Directory
 ) -> None:

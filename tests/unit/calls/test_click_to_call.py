@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from gateway.calls.record import CallRecord
-from tests.unit.calls.tables import fold, rows
+from gateway.calls.directory import NodeDirectory
+from gateway.calls.fold import Fold
+from gateway.calls.origination import Origination
+from gateway.calls.record import CallRecord, Origin
+from tests.unit.calls.tables import ACME, START, fold, rows, to_e164
 
 ID = "019bd5b3-1f00-7abc-8def-000000000001"
 # ruff: noqa: E501 - a row a line
@@ -99,6 +102,35 @@ def test_a_user_who_hangs_up_while_the_destination_rings() -> None:
     )
     assert (record.outcome, record.hung_up_by) == ("cancelled", "caller")
     assert record.attempts[-1].result == "cancelled"
+
+
+def test_a_call_whose_first_rows_were_missed_is_known_by_its_id() -> None:
+    """Of the user's phone and the destination's the ends are heard, and what bridged them."""
+    placed = Origination("acme", ID, "pbx1", ACME.users[0].ref, "+61255501234", None, "ref-7", START)
+    machine = Fold("pbx1", lambda _: NodeDirectory([ACME]), to_e164)
+    machine.know(placed)
+    heard = [row for row in rows(DESTINATION_ANSWERED) if not row.channel.startswith("Local/")]
+    for row in heard:
+        machine.take(row)
+    machine.take(replace(heard[-1], at=heard[-1].at + 31_000_000, unique_id="1.9", linked_id="1.9", event="CHAN_START"))
+    record = next(one for one in machine.drain().records if one.id == ID)
+    assert record.origin == Origin("click_to_call", placed.user, "ref-7")
+    assert (record.caller.user, record.callee.number, record.direction) == (placed.user, "+61255501234", "outbound")
+    assert (record.state, record.complete) == ("ended", False)
+
+
+def test_a_call_that_one_that_was_placed_joins_is_not_the_placed_one() -> None:
+    machine = Fold("pbx1", lambda _: NodeDirectory([ACME]), to_e164)
+    machine.know(Origination("acme", ID, "pbx1", ACME.users[0].ref, "+61255501234", None, None, START))
+    inbound = rows("""
+    -1.000 CHAN_START  PJSIP/trunk-9 u=.9 l=.9 +61290000001@from-trunk cid=+61255509999
+    0.100 BRIDGE_ENTER PJSIP/trunk-9 u=.9 l=.9 bridge=b2
+    """)
+    for row in sorted([*inbound, *rows(RINGING + USER_ANSWERED + DESTINATION_ANSWERED)[:15]], key=lambda row: row.at):
+        machine.take(row)
+    (record,) = machine.drain().records
+    assert record.merged_ids == (ID,)
+    assert (record.origin, record.callee.number) == (None, "+61290000001")
 
 
 def _told(table: str) -> CallRecord:
