@@ -7,7 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from gateway.api import drop_in
 from gateway.api.context import ApiContext
+from gateway.api.drop_in import envelope
 from gateway.api.problems import ProblemMiddleware, answer_http_exception
 from gateway.api.routes import ROUTES
 from gateway.api.slowing import Seldom, WrongKeys
@@ -17,7 +19,7 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
     """`more_routes`: those of the layers above, events and console."""
     app = Starlette(
         routes=[*ROUTES, *more_routes],
-        middleware=[Middleware(ProblemMiddleware)],
+        middleware=[Middleware(ProblemMiddleware, {drop_in.PREFIX: envelope.of_problem})],
         exception_handlers={HTTPException: answer_http_exception},
     )
     app.state.context = context

@@ -1,5 +1,6 @@
 """JSON bodies: of the right type, of a bounded size, every fault told at once."""
 
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,16 +15,38 @@ Model = TypeVar("Model", bound=BaseModel)
 
 async def read_body(request: Request, model: type[Model]) -> Model:
     """Raises: Problem 400, 413, 415 or 422."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if media_type(request) != "application/json":
         raise Problem(415, "unsupported_media_type", "The body must be application/json.")
+    return from_json(await read_bytes(request), model)
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Raises: Problem 413."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
             raise Problem(413, "body_too_large", f"The body may have at most {MOST_BYTES} bytes.")
+    return bytes(body)
+
+
+def from_json(body: bytes, model: type[Model]) -> Model:
+    """Raises: Problem 400 or 422."""
+    return _validated(lambda: model.model_validate_json(body))
+
+
+def from_fields(fields: Mapping[str, object], model: type[Model]) -> Model:
+    """Of a form. Raises: Problem 422."""
+    return _validated(lambda: model.model_validate(fields))
+
+
+def _validated(validate: Callable[[], Model]) -> Model:
     try:
-        return model.model_validate_json(bytes(body))
+        return validate()
     except ValidationError as error:
         faults = [_told(fault) for fault in faults_of(error, "/")]
         if any(fault.code == "json_invalid" for fault in faults):

@@ -15,7 +15,7 @@ def fault_of_destination(directory: Directory, user: User, to: str) -> Fault | N
     """What is wrong with `to` in itself; None if it could be dialled, were it allowed."""
     if to == user.number:
         return Fault("/to", "own_extension", "A user cannot be connected with themselves.")
-    if to in _extensions(directory) or blocked(directory, to) is not None:
+    if to in directory.extensions() or blocked(directory, to) is not None:
         return None
     if _E164.fullmatch(to) is None:
         return Fault("/to", "not_a_number", "Neither an E.164 number (+61255501234) nor an extension of the account.")
@@ -37,11 +37,6 @@ def blocked(directory: Directory, to: str) -> str | None:
     if _is_premium_rate(to):
         return "Premium-rate numbers are blocked."
     return None
-
-
-def _extensions(directory: Directory) -> frozenset[str]:
-    groups = {group.number for group in (*directory.queues, *directory.ring_groups) if group.number}
-    return frozenset(groups | {user.number for user in directory.users})
 
 
 def _is_premium_rate(to: str) -> bool:

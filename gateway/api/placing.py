@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
@@ -64,11 +65,38 @@ class PlaceCall(BaseModel):
     reference: Line | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call as it was answered; `replayed` where an earlier request with the same key placed it."""
+
+    call: PlacedCall
+    replayed: bool = False
+
+
 async def place_call(request: Request, caller: Caller) -> Response:
     """`POST /v1/calls`."""
-    context = context_of(request)
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     asked = await read_body(request, PlaceCall)
+    answered = await place(context_of(request), caller, asked, key)
+    headers = {"Location": f"/v1/calls/{answered.call.id}"}
+    if answered.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return json_text(as_asked_for(answered.call), 202, headers)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Raises: Problem 422."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= MOST_KEY_CHARACTERS and key.isascii() and key.isprintable()):
+        raise invalid([Fault("Idempotency-Key", "bad_idempotency_key", "1 to 255 printable ASCII characters.")])
+    return key
+
+
+async def place(context: ApiContext, caller: Caller, asked: PlaceCall, key: str | None) -> Answered:
+    """Places the call, once for an idempotency key.
+
+    Raises: Problem 403, 409, 422, 429 or 503 where nothing was placed.
+    """
     digest = hashlib.sha256(asked.model_dump_json().encode()).digest()
     now = datetime.now(UTC)
     # Before the directory is asked, which may be another since.
@@ -89,14 +117,7 @@ async def place_call(request: Request, caller: Caller) -> Response:
     first = await _reserve(context, caller, directory, new)
     if first is not None:
         return _replayed(first, digest, now)
-    return _accepted(await _hand_over(context, session, caller, new, action))
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= MOST_KEY_CHARACTERS and key.isascii() and key.isprintable()):
-        raise invalid([Fault("Idempotency-Key", "bad_idempotency_key", "1 to 255 printable ASCII characters.")])
-    return key
+    return Answered(await _hand_over(context, session, caller, new, action))
 
 
 def _checked(directory: Directory, asked: PlaceCall) -> tuple[User, str | None]:
@@ -126,7 +147,7 @@ def _checked(directory: Directory, asked: PlaceCall) -> tuple[User, str | None]:
     return user, caller_id if outside else None
 
 
-def _replayed(first: PlacedCall, digest: bytes, now: datetime) -> Response:
+def _replayed(first: PlacedCall, digest: bytes, now: datetime) -> Answered:
     """The first answer again, once it is known what it was."""
     if first.request_sha256 != digest:
         raise Problem(422, "idempotency_mismatch", "This Idempotency-Key was used with another body.")
@@ -134,11 +155,7 @@ def _replayed(first: PlacedCall, digest: bytes, now: datetime) -> Response:
         raise Problem(
             409, "idempotency_in_progress", "The first request is still being placed.", headers={"Retry-After": "1"}
         )
-    return _accepted(first, {"Idempotent-Replayed": "true"})
-
-
-def _accepted(placed: PlacedCall, headers: dict[str, str] | None = None) -> Response:
-    return json_text(as_asked_for(placed), 202, {"Location": f"/v1/calls/{placed.id}", **(headers or {})})
+    return Answered(first, replayed=True)
 
 
 async def _refuse_blocked(context: ApiContext, caller: Caller, directory: Directory, asked: PlaceCall) -> None:

@@ -4,10 +4,10 @@ A Problem is raised wherever it is known; the middleware here, the outermost lay
 turns a database that is away into 503, and lets nothing else out: neither a stack trace nor SQL.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import asyncpg
@@ -115,23 +115,30 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-async def answer_http_exception(request: Request, error: Exception) -> Response:
+async def answer_http_exception(_: Request, error: Exception) -> Response:
     """Starlette's own refusals: no such path, no such method."""
     assert isinstance(error, HTTPException)
-    problem = Problem(
+    raise Problem(
         error.status_code,
         STATUS_CODES.get(error.status_code, "bad_request"),
         "There is no such resource." if error.status_code == 404 else error.detail,
         headers=error.headers,
     )
-    return problem.response(request.scope["state"]["request_id"])
+
+
+Form: TypeAlias = Callable[[Problem, str], Response]
+"""How an error leaves; the text is the request's id."""
 
 
 class ProblemMiddleware:
-    """Gives each request its id, and each exception its answer."""
+    """Gives each request its id, and each exception its answer.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `forms`: of errors below a path that has a form of its own.
+    """
+
+    def __init__(self, app: ASGIApp, forms: Mapping[str, Form] | None = None) -> None:
         self.app = app
+        self.forms = dict(forms or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -157,7 +164,12 @@ class ProblemMiddleware:
         except Exception as error:
             if started:
                 raise
-            await _problem_of(error, request_id, scope).response(request_id)(scope, receive, send_with_id)
+            problem = _problem_of(error, request_id, scope)
+            await self._form(scope["path"])(problem, request_id)(scope, receive, send_with_id)
+
+    def _form(self, path: str) -> Form:
+        own = (form for prefix, form in self.forms.items() if path.startswith(prefix))
+        return next(own, Problem.response)
 
 
 def _problem_of(error: Exception, request_id: str, scope: Mapping[str, Any]) -> Problem:

@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from gateway.api import calls, health, people
 from gateway.api.auth import Endpoint, needs
+from gateway.api.drop_in.routes import DROP_IN_ROUTES
 from gateway.api.lists import rows_of
 from gateway.api.parameters import (
     CallParameters,
@@ -35,4 +36,5 @@ ROUTES = [
     Route("/v1/queues", needs("directory:read", people.list_queues), methods=["GET"]),
     Route("/v1/ring-groups", needs("directory:read", people.list_ring_groups), methods=["GET"]),
     Route("/v1/numbers", needs("directory:read", people.list_numbers), methods=["GET"]),
+    *DROP_IN_ROUTES,
 ]

@@ -85,6 +85,11 @@ class Directory:
     inbound_routes: tuple[tuple[str, str], ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
 
+    def extensions(self) -> frozenset[str]:
+        """The numbers of users, queues and ring groups."""
+        groups = {group.number for group in (*self.queues, *self.ring_groups) if group.number}
+        return frozenset(groups | {user.number for user in self.users})
+
     def to_document(self) -> dict[str, Any]:
         """The JSON-ready form; `from_document` reads it back."""
         return asdict(self)
