@@ -1,5 +1,7 @@
 """The directory that tests without an Asterisk use."""
 
+from dataclasses import replace
+
 from gateway.calls.directory import Directory, Group, Trunk, User
 
 ACME = Directory(
@@ -18,3 +20,9 @@ ACME = Directory(
     queues=(Group("700", "support"),),
     ring_groups=(Group("600", "sales"),),
 )
+
+
+def of_another_account(directory: Directory) -> Directory:
+    """The same names and extensions, and nothing that is one account's alone on a node."""
+    users = tuple(User("", user.number, user.name) for user in directory.users)
+    return replace(directory, account="other", numbers=(), trunks=(), users=users)

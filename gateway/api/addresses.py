@@ -1,6 +1,7 @@
 """From which address a request comes: the socket's, or behind trusted proxies the rightmost that is none."""
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 from starlette.requests import HTTPConnection
 
@@ -20,6 +21,13 @@ def client_address(connection: HTTPConnection, trusted: Sequence[Network], heade
         if address is None:
             return None
     return address
+
+
+def neighbourhood(ip: str) -> str:
+    """Whose further addresses cost the same client nothing: of IPv6 the /64. Empty where the address is not known."""
+    if ":" not in ip:
+        return ip
+    return str(ip_network((ip, 64), strict=False))
 
 
 def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from gateway.api import drop_in
+from gateway.api.admissions import Admissions
 from gateway.api.context import ApiContext
 from gateway.api.drop_in import envelope
 from gateway.api.problems import ProblemMiddleware, answer_http_exception
@@ -23,6 +24,7 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
         exception_handlers={HTTPException: answer_http_exception},
     )
     app.state.context = context
+    app.state.admissions = Admissions()
     app.state.wrong_keys = WrongKeys()
     app.state.refusals = Seldom()
     return app

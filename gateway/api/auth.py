@@ -8,10 +8,11 @@ from hmac import compare_digest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.addresses import client_address
+from gateway.api.addresses import client_address, neighbourhood
 from gateway.api.context import ApiContext, context_of
 from gateway.api.problems import Problem, invalid, unknown_parameter
-from gateway.store import audit, keys, networks
+from gateway.store import audit, keys
+from gateway.store.admission import Admission
 
 KEY_PARAMETERS = frozenset({"token", "key", "api_key", "apikey", "access_token", "authorization"})
 
@@ -40,6 +41,7 @@ def needs(scope: str, handler: Handler, *, parameters: bool = False) -> Endpoint
     async def endpoint(request: Request) -> Response:
         caller = await authenticate(request)
         if scope not in caller.scopes:
+            await _note_missing_scope(request, caller, scope)
             raise Problem(403, "scope_missing", f"The key lacks the scope {scope}.", extra={"scope": scope})
         if request.query_params and not parameters:
             raise invalid(unknown_parameter(name) for name in request.query_params)
@@ -55,16 +57,35 @@ async def authenticate(request: Request) -> Caller:
     ip = str(address) if address else ""
     _refuse_keys_in_the_url(request)
     parts = keys.split(_sent_key(request))
-    key = await keys.find_live(context.pool, parts[0]) if parts else None
-    if parts is None or key is None or not compare_digest(key.secret_sha256, parts[1]):
-        await request.app.state.wrong_keys.slow_down(f"ip {ip}", f"key {parts[0] if parts else ''}")
+    found = await request.app.state.admissions.find(context.pool, parts[0], ip) if parts else None
+    if parts is None or found is None or not _opens(found, parts[1]):
+        await _slow_down(request, ip, parts)
+        if found is not None:
+            await _note_refusal(request, found.key, ip, "key.refused", found.key.id)
         raise _unauthorised()
-    if not ip or not await networks.is_allowed(context.pool, key.account, ip):
-        if request.app.state.refusals.due(f"{key.id} {ip}"):
-            await audit.record(context.pool, key.account, f"key:{key.id}", "ip.refused", ip, ip or None)
+    if not found.allowed:
+        await _note_refusal(request, found.key, ip, "ip.refused", ip)
         raise _unauthorised("ip_not_allowed", f"The address {ip or 'unknown'} is not allowed.", ip)
-    await _note_use(context, key, ip)
-    return Caller(key.account, key.id, key.scopes, ip)
+    await _note_use(context, found.key, ip)
+    return Caller(found.key.account, found.key.id, found.key.scopes, ip)
+
+
+def _opens(found: Admission, secret_sha256: bytes) -> bool:
+    return compare_digest(found.key.secret_sha256, secret_sha256) and found.live
+
+
+async def _slow_down(request: Request, ip: str, parts: tuple[str, bytes] | None) -> None:
+    """Who sends no key guesses none."""
+    if "authorization" not in request.headers and "token" not in request.headers:
+        return
+    sources = [f"address {neighbourhood(ip)}", *([f"key {parts[0]}"] if parts else [])]
+    await request.app.state.wrong_keys.slow_down(*sources)
+
+
+async def _note_refusal(request: Request, key: keys.ApiKey, ip: str, action: str, subject: str) -> None:
+    """On the audit log of the key's account, the same once a minute."""
+    if request.app.state.refusals.due(f"{action} {subject} {key.id} {ip}"):
+        await audit.record(context_of(request).pool, key.account, f"key:{key.id}", action, subject, ip or None)
 
 
 def _refuse_keys_in_the_url(request: Request) -> None:
@@ -84,6 +105,11 @@ def _sent_key(request: Request) -> str:
 def _unauthorised(code: str = "not_authorised", detail: str = "Not authorised.", ip: str | None = None) -> Problem:
     extra = {} if ip is None else {"ip": ip}
     return Problem(401, code, detail, headers={"WWW-Authenticate": 'Bearer realm="gateway"'}, extra=extra)
+
+
+async def _note_missing_scope(request: Request, caller: Caller, scope: str) -> None:
+    if request.app.state.refusals.due(f"scope {scope} {caller.key_id}"):
+        await audit.record(context_of(request).pool, caller.account, caller.actor, "scope.refused", scope, caller.ip)
 
 
 async def _note_use(context: ApiContext, key: keys.ApiKey, ip: str) -> None:

@@ -1,9 +1,10 @@
 """JSON bodies: of the right type, of a bounded size, every fault told at once."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from gateway.api.problems import Fault, Problem, faults_of, invalid
@@ -11,6 +12,17 @@ from gateway.api.problems import Fault, Problem, faults_of, invalid
 MOST_BYTES = 65_536
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("not_printable", "Control characters are not allowed.")
+    return text
+
+
+Printable = AfterValidator(_printable)
+Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), Printable]
+"""Free text of one line."""
 
 
 async def read_body(request: Request, model: type[Model]) -> Model:

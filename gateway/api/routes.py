@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from gateway.api import calls, health, people
+from gateway.api import allowed_networks, api_keys, audit_log, calls, health, people
 from gateway.api.auth import Endpoint, needs
 from gateway.api.drop_in.routes import DROP_IN_ROUTES
 from gateway.api.lists import rows_of
@@ -36,5 +36,12 @@ ROUTES = [
     Route("/v1/queues", needs("directory:read", people.list_queues), methods=["GET"]),
     Route("/v1/ring-groups", needs("directory:read", people.list_ring_groups), methods=["GET"]),
     Route("/v1/numbers", needs("directory:read", people.list_numbers), methods=["GET"]),
+    Route("/v1/api-keys", needs("admin", api_keys.list_keys, parameters=True), methods=["GET"]),
+    Route("/v1/api-keys", needs("admin", api_keys.create_key), methods=["POST"]),
+    Route("/v1/api-keys/{id}", needs("admin", api_keys.revoke_key), methods=["DELETE"]),
+    Route("/v1/allowed-networks", needs("admin", allowed_networks.list_networks), methods=["GET"]),
+    Route("/v1/allowed-networks", needs("admin", allowed_networks.allow_network), methods=["POST"]),
+    Route("/v1/allowed-networks/{network:path}", needs("admin", allowed_networks.remove_network), methods=["DELETE"]),
+    Route("/v1/audit-log", needs("admin", audit_log.list_entries, parameters=True), methods=["GET"]),
     *DROP_IN_ROUTES,
 ]

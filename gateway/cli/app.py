@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from gateway import serve as service
-from gateway.cli import audit, console, gaps, importing, keys, networks, rebuild, replay
+from gateway.cli import audit, audit_log, console, gaps, importing, keys, networks, rebuild, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.store import directories, settled
@@ -137,6 +137,7 @@ app.command()(replay.replay)
 app.command("import")(importing.import_)
 app.command()(rebuild.rebuild)
 app.command()(audit.audit)
+app.command("audit-log")(audit_log.audit_log)
 
 
 async def _service(host: str, port: int) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """`gateway keys create | list | revoke`."""
 
+from datetime import UTC, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from gateway.api import moments
 from gateway.cli.run import Wrong, connection, fail, known, run, show, transaction
 from gateway.store import audit, keys
 
@@ -16,6 +19,9 @@ def create(
     account: Annotated[str, typer.Option(help="The account's identifier.")],
     name: Annotated[str, typer.Option(help="What the key is for.")],
     scope: Annotated[list[str] | None, typer.Option(help="May be repeated; all but admin where none is given.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="A day in UTC (2027-01-31: it works until that day is over), or an instant.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the key.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -26,10 +32,12 @@ def create(
         for one in scopes:
             if one not in keys.SCOPES:
                 raise Wrong(f"there is no scope {one!r}; the scopes are {', '.join(keys.SCOPES)}")
+        expires_at = _moment(expires)
         async with transaction() as opened:
-            key = await keys.create(opened, await known(opened, account), name, scopes)
-            parts = keys.split(key)
-            await audit.record(opened, account, "cli", "key.created", parts[0] if parts else "")
+            key = await keys.create(opened, await known(opened, account), name, scopes, expires_at)
+            made = await keys.made(opened, key)
+            details = {"name": name, "scopes": scopes, "expires_at": expires_at and str(expires_at)}
+            await audit.record(opened, account, "cli", "key.created", made.id, None, details)
             return key
 
     key = run(work)
@@ -64,6 +72,18 @@ def list_(account: Annotated[str | None, typer.Option()] = None, as_json: Json =
         for key in run(work)
     ]
     show(rows, as_json=as_json)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = moments.end(text, ZoneInfo("UTC"))
+    except moments.Unreadable as error:
+        raise Wrong(f"--expires: {error}") from None
+    if moment <= datetime.now(UTC):
+        raise Wrong(f"--expires: {text} is over")
+    return moment
 
 
 @app.command()

@@ -42,12 +42,16 @@ async def record(
     )
 
 
-async def newest(connection: Connection | Pool, account: str, limit: int = 100) -> list[Entry]:
+async def newest(
+    connection: Connection | Pool, account: str, limit: int = 100, *, before: int | None = None
+) -> list[Entry]:
+    """Youngest first; `before`: those older than the entry of this id."""
     records = await connection.fetch(
         "select id, at, actor, action, subject, host(ip) as ip, details::text as details "
-        "from audit_log where account_id = $1 order by id desc limit $2",
+        "from audit_log where account_id = $1 and ($3::bigint is null or id < $3) order by id desc limit $2",
         account,
         limit,
+        before,
     )
     return [
         Entry(r["id"], r["at"], r["actor"], r["action"], r["subject"], r["ip"], json.loads(r["details"]))

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from gateway.store.connection import Connection, Pool
 
 PREFIX = "gw_live_"
 SCOPES = ("calls:read", "calls:write", "events:read", "webhooks:write", "directory:read", "admin")
 USE_NOTED_EVERY = timedelta(minutes=1)
+
+LIVES = "revoked_at is null and (expires_at is null or expires_at > now())"
 
 _FORM = re.compile(r"gw_live_([0-9a-z]{12})_([0-9A-Za-z_-]{43})")
 
@@ -55,21 +59,29 @@ async def create(
     return f"{PREFIX}{key_id}_{secret}"
 
 
-async def list_keys(connection: Connection | Pool, account: str | None = None) -> list[ApiKey]:
-    """All keys of an account (None: of all accounts), the revoked too, oldest first."""
+async def made(connection: Connection | Pool, key: str) -> ApiKey:
+    """What is kept of a key that `create` has just told."""
+    parts = split(key)
+    assert parts is not None
+    record = await connection.fetchrow("select * from api_keys where id = $1", parts[0])
+    assert record is not None
+    return from_record(record)
+
+
+async def list_keys(connection: Connection | Pool, account: str | None = None, *, ended: bool = True) -> list[ApiKey]:
+    """The keys of an account (None: of all accounts), oldest first; `ended`: the revoked and expired too."""
     records = await connection.fetch(
-        "select * from api_keys where $1::text is null or account_id = $1 order by account_id, created_at, id", account
+        f"select * from api_keys where ($1::text is null or account_id = $1) and ($2 or {LIVES}) "
+        "order by account_id, created_at, id",
+        account,
+        ended,
     )
-    return [_key(record) for record in records]
+    return [from_record(record) for record in records]
 
 
-async def find_live(connection: Connection | Pool, key_id: str) -> ApiKey | None:
-    """The key of this id, if it is neither revoked nor expired. The caller compares the secret."""
-    record = await connection.fetchrow(
-        "select * from api_keys where id = $1 and revoked_at is null and (expires_at is null or expires_at > now())",
-        key_id,
-    )
-    return _key(record) if record else None
+async def count_living(connection: Connection | Pool, account: str) -> int:
+    count: int = await connection.fetchval(f"select count(*) from api_keys where account_id = $1 and {LIVES}", account)
+    return count
 
 
 async def revoke(connection: Connection | Pool, key_id: str, account: str | None = None) -> bool:
@@ -95,18 +107,18 @@ async def note_use(connection: Connection | Pool, key: ApiKey, ip: str) -> None:
     )
 
 
-def _key(record: object) -> ApiKey:
-    row: dict[str, object] = dict(record)  # type: ignore[call-overload]
-    last_ip = row["last_used_ip"]
+def from_record(record: asyncpg.Record) -> ApiKey:
+    """A row of `api_keys`."""
+    last_ip = record["last_used_ip"]
     return ApiKey(
-        account=str(row["account_id"]),
-        id=str(row["id"]),
-        name=str(row["name"]),
-        secret_sha256=row["secret_sha256"],  # type: ignore[arg-type]
-        scopes=tuple(row["scopes"]),  # type: ignore[arg-type]
-        created_at=row["created_at"],  # type: ignore[arg-type]
-        expires_at=row["expires_at"],  # type: ignore[arg-type]
-        revoked_at=row["revoked_at"],  # type: ignore[arg-type]
-        last_used_at=row["last_used_at"],  # type: ignore[arg-type]
+        account=record["account_id"],
+        id=record["id"],
+        name=record["name"],
+        secret_sha256=record["secret_sha256"],
+        scopes=tuple(record["scopes"]),
+        created_at=record["created_at"],
+        expires_at=record["expires_at"],
+        revoked_at=record["revoked_at"],
+        last_used_at=record["last_used_at"],
         last_used_ip=None if last_ip is None else str(last_ip),
     )

@@ -25,6 +25,8 @@ def parse_network(text: str) -> Network:
     Raises:
         ValueError: it is neither.
     """
+    if "%" in text:
+        raise ValueError("a network has no zone")
     network = ipaddress.ip_network(text.strip(), strict=False)
     if isinstance(network, ipaddress.IPv6Network):
         mapped = network.network_address.ipv4_mapped
@@ -45,14 +47,15 @@ def parse_address(text: str) -> Address:
     return address
 
 
-async def allow(connection: Connection | Pool, account: str, network: Network, note: str = "") -> None:
-    """Idempotent."""
-    await connection.execute(
+async def allow(connection: Connection | Pool, account: str, network: Network, note: str = "") -> bool:
+    """False if it was on the list, and stays as it was."""
+    status = await connection.execute(
         "insert into allowed_networks (account_id, network, note) values ($1, $2, $3) on conflict do nothing",
         account,
         network,
         note,
     )
+    return bool(status == "INSERT 0 1")
 
 
 async def remove(connection: Connection | Pool, account: str, network: Network) -> bool:
@@ -70,14 +73,3 @@ async def list_networks(connection: Connection | Pool, account: str | None = Non
         account,
     )
     return [AllowedNetwork(r["account_id"], r["network"], r["note"], r["created_at"]) for r in records]
-
-
-async def is_allowed(connection: Connection | Pool, account: str, ip: str) -> bool:
-    """Whether the address (of `parse_address`'s form) is in one of the account's networks."""
-    return bool(
-        await connection.fetchval(
-            "select exists (select from allowed_networks where account_id = $1 and network >>= $2::inet)",
-            account,
-            parse_address(ip),
-        )
-    )

@@ -6,18 +6,41 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.calls.directory import Directory
-from gateway.store import audit, keys, networks
+from gateway.store import audit, directories, keys, networks
+from gateway.store.admission import look_up
 from gateway.store.connection import Pool
+from tests.directories import of_another_account
 
 pytestmark = pytest.mark.usefixtures("acme")
+
+
+async def a_key(pool: Pool) -> str:
+    """Its id."""
+    parts = keys.split(await keys.create(pool, "acme", "crm", []))
+    assert parts is not None
+    return parts[0]
+
+
+async def lives(pool: Pool, key_id: str) -> bool:
+    found = await look_up(pool, key_id, None)
+    assert found is not None
+    return found.live
+
+
+async def is_allowed(pool: Pool, key_id: str, address: str) -> bool:
+    found = await look_up(pool, key_id, str(networks.parse_address(address)))
+    assert found is not None
+    return found.allowed
 
 
 async def test_a_key_is_found_by_its_id_and_only_its_hash_is_kept(pool: Pool) -> None:
     key = await keys.create(pool, "acme", "crm", ["calls:read"])
     parts = keys.split(key)
     assert parts is not None
-    found = await keys.find_live(pool, parts[0])
-    assert found is not None
+    admission = await look_up(pool, parts[0], None)
+    assert admission is not None
+    assert (admission.live, admission.allowed) == (True, False)
+    found = admission.key
     assert (found.account, found.name, found.scopes) == ("acme", "crm", ("calls:read",))
     assert found.secret_sha256 == parts[1]
     secret = key.removeprefix(f"gw_live_{parts[0]}_")
@@ -34,7 +57,7 @@ async def test_a_revoked_key_lives_no_more(pool: Pool) -> None:
     key_id, _ = keys.split(await keys.create(pool, "acme", "crm", [])) or ("", b"")
     assert not await keys.revoke(pool, key_id, "another account")
     assert await keys.revoke(pool, key_id, "acme")
-    assert await keys.find_live(pool, key_id) is None
+    assert not await lives(pool, key_id)
     assert not await keys.revoke(pool, key_id)
     assert [key.id for key in await keys.list_keys(pool, "acme")] == [key_id]
 
@@ -42,7 +65,7 @@ async def test_a_revoked_key_lives_no_more(pool: Pool) -> None:
 async def test_an_expired_key_lives_no_more(pool: Pool) -> None:
     over = datetime.now(UTC) - timedelta(seconds=1)
     key_id, _ = keys.split(await keys.create(pool, "acme", "crm", [], over)) or ("", b"")
-    assert await keys.find_live(pool, key_id) is None
+    assert not await lives(pool, key_id)
 
 
 async def test_use_is_noted(pool: Pool) -> None:
@@ -72,22 +95,29 @@ async def test_use_is_noted(pool: Pool) -> None:
 )
 async def test_who_is_in_an_allowed_network(pool: Pool, network: str, address: str, allowed: bool) -> None:
     await networks.allow(pool, "acme", networks.parse_network(network))
-    assert await networks.is_allowed(pool, "acme", address) is allowed
-    assert not await networks.is_allowed(pool, "another account", address)
+    key_id = await a_key(pool)
+    assert await is_allowed(pool, key_id, address) is allowed
 
 
 async def test_an_empty_list_allows_nobody(pool: Pool) -> None:
-    assert not await networks.is_allowed(pool, "acme", "127.0.0.1")
+    assert not await is_allowed(pool, await a_key(pool), "127.0.0.1")
+
+
+async def test_the_networks_of_another_account_let_nobody_in(pool: Pool, acme: Directory) -> None:
+    async with pool.acquire() as connection:
+        await directories.apply(connection, of_another_account(acme))
+    await networks.allow(pool, "other", networks.parse_network("0.0.0.0/0"))
+    assert not await is_allowed(pool, await a_key(pool), "127.0.0.1")
 
 
 async def test_what_is_removed_is_allowed_no_more(pool: Pool) -> None:
     network = networks.parse_network("10.1.0.0/16")
-    await networks.allow(pool, "acme", network, "office")
-    await networks.allow(pool, "acme", network)
+    assert await networks.allow(pool, "acme", network, "office")
+    assert not await networks.allow(pool, "acme", network)
     assert [(one.network, one.note) for one in await networks.list_networks(pool)] == [(network, "office")]
     assert await networks.remove(pool, "acme", network)
     assert not await networks.remove(pool, "acme", network)
-    assert not await networks.is_allowed(pool, "acme", "10.1.2.3")
+    assert not await is_allowed(pool, await a_key(pool), "10.1.2.3")
 
 
 async def test_the_audit_log_tells_the_newest_first(pool: Pool) -> None:
@@ -96,4 +126,5 @@ async def test_the_audit_log_tells_the_newest_first(pool: Pool) -> None:
     newest, oldest = await audit.newest(pool, "acme")
     assert (newest.action, newest.ip, newest.details) == ("call.refused", "10.1.2.3", {"code": "destination_blocked"})
     assert (oldest.action, oldest.ip, oldest.details) == ("key.created", None, {})
+    assert await audit.newest(pool, "acme", before=newest.id) == [oldest]
     assert await audit.newest(pool, "another account") == []

@@ -56,16 +56,24 @@ async def test_a_claim_of_another_account_is_refused_by_name(on_postgres: Shell,
 
 async def test_keys_are_made_listed_and_revoked(on_postgres: Shell) -> None:
     await on_postgres.run("apply", DIRECTORY)
-    made = await on_postgres.run("keys", "create", "--account", "acme", "--name", "crm", "--quiet")
+    create = ("keys", "create", "--account", "acme", "--name", "crm", "--quiet", "--expires")
+    made = await on_postgres.run(*create, "2126-01-31")
     assert made.status == 0
     key_id, _, secret = made.output.strip().removeprefix("gw_live_").partition("_")
     listed = await on_postgres.run("keys", "list", "--json")
     [one] = json.loads(listed.output)
     assert (one["id"], one["name"], one["revoked_at"]) == (key_id, "crm", None)
+    assert one["expires_at"] == "2126-02-01 00:00:00+00:00"
+    assert (await on_postgres.run(*create, "2020-01-31")).status == 2
     assert secret not in listed.output
     assert (await on_postgres.run("keys", "revoke", key_id)).status == 0
     again = await on_postgres.run("keys", "revoke", key_id)
     assert (again.status, again.errors) == (1, f"gateway: there is no key '{key_id}' that could be revoked\n")
+    told = json.loads((await on_postgres.run("audit-log", "--account", "acme", "--json")).output)
+    assert [(entry["actor"], entry["action"], entry["subject"]) for entry in told] == [
+        ("cli", "key.revoked", key_id),
+        ("cli", "key.created", key_id),
+    ]
 
 
 async def test_a_login_of_another_account_is_one_line(on_postgres: Shell, tmp_path: Path) -> None:
