@@ -132,6 +132,10 @@ class Channel:
             return False
         return self.dialled or self.answered_at is not None or self.hangup.cause in OF_A_CALLER
 
+    @property
+    def last_row_at(self) -> Instant:
+        return self._last_row.at if self._last_row else self.first_seen
+
     def first_bridged_at(self) -> Instant | None:
         """When it first came into a bridge that is not for waiting."""
         return next((stay.entered_at for stay in self.stays if not stay.holding), None)
@@ -252,6 +256,14 @@ class Channel:
             )
         if self.ended_at is None:
             self.ended_at = row.at
+
+    def end_unheard(self, at: Instant) -> None:
+        """It lives no more, and the rows that said so were missed."""
+        self.odd = self.end_seen = True
+        if self.ended_at is None:
+            self.ended_at = at
+        self._stop_run(self.ended_at)
+        self._leave_all(self.ended_at)
 
     def _end(self, at: Instant) -> None:
         self.odd = self.odd or self.end_seen or self.hangup is None or self._running() is not None

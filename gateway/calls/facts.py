@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.calls.channels import Channel, channel_from
-from gateway.calls.rows import CelRow, Instant, QueueRow
+from gateway.calls.rows import CelRow, ChannelsAlive, Instant, QueueRow
 
 
 class UserEvent(NamedTuple):
@@ -143,6 +143,21 @@ class CallFacts:
             self.gap = True
         elif all(pickup.rang != row.unique_id for pickup in self.pickups):
             self.pickups.append(Pickup(row.at, row.unique_id, picker))
+
+    def end_unheard(self, alive: ChannelsAlive) -> bool:
+        """End the channels that are not alive any more though nothing told of their end; whether there are any.
+
+        When they did is not known: since the source hears again at the latest.
+        """
+        dead = [
+            channel
+            for channel in self.channels.values()
+            if not channel.end_seen and channel.unique_id not in alive.unique_ids and channel.last_row_at < alive.since
+        ]
+        for channel in dead:
+            channel.end_unheard(alive.since)
+        self.gap = self.gap or bool(dead)
+        return bool(dead)
 
     def absorb(self, other: "CallFacts") -> None:
         """Make the younger call `other` part of this one."""

@@ -167,13 +167,17 @@ class Fold:
         call = self._by_linked_id[row.linked_id]
         self._tell(call, row)
         self._touch(call)
+        self._weigh(call, row.at)
+
+    def _weigh(self, call: OpenCall, at: Instant) -> None:
+        """Close the call if it is over, or doubt that it is not."""
         self._believe(call)
         if call.facts.all_channels_ended and call.facts.all_ids_ended:
             self._close(call)
         elif call.facts.all_channels_hung_up:
-            self._doubtful[DOUBT][call.id] = (row.at, call)
+            self._doubtful[DOUBT][call.id] = (at, call)
         elif call.facts.all_ids_ended:
-            self._doubtful[LONG_DOUBT][call.id] = (row.at, call)
+            self._doubtful[LONG_DOUBT][call.id] = (at, call)
 
     def _call_of(self, row: CelRow) -> OpenCall | None:
         """The row's call, found, joined or opened; None for rows that belong to none."""
@@ -359,10 +363,12 @@ class Fold:
     def _close_the_dead(self, alive: ChannelsAlive) -> None:
         for call in self._open():
             lives = not alive.unique_ids.isdisjoint(call.facts.channels)
-            if lives or call.facts.last_row_at >= alive.since:
-                continue
-            call.facts.gap = True
-            self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_hung_up)
+            if not lives and call.facts.last_row_at < alive.since:
+                call.facts.gap = True
+                self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_hung_up)
+            elif call.facts.end_unheard(alive):
+                self._touch(call)
+                self._weigh(call, alive.at)
 
     def _open(self) -> list[OpenCall]:
         return list({call.id: call for call in self._by_linked_id.values()}.values())

@@ -74,8 +74,8 @@ class Gap:
 class ChannelsAlive:
     """Asterisk's own list of the channels that live, taken after the source was connected.
 
-    Calls none of whose channels are in it, and of which no row came at or after `since`, ended
-    unseen.
+    A channel that is not in it, and of which no row came at or after `since`, ended unseen, and so
+    did a call that has no others.
     """
 
     at: Instant

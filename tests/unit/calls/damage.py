@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gateway.calls.fold import Fold
 from gateway.calls.record import CallRecord
-from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, Instant, QueueRow, Row
+from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
 from tests.unit.calls.telling import Told, differing, faults_of_any, tell
 
 HOUR = 3_600_000_000
@@ -146,6 +146,22 @@ def killed(rows: Sequence[Row]) -> Iterator[Variant]:
         yield Variant(f"killed after row {end} {_shown(rows[end - 1])}", feed, frozenset(chain(*map(ids_of, rows))))
 
 
+def unheard(rows: Sequence[Row]) -> Iterator[Variant]:
+    """From each row on as many are missed as are left then; what lives after them is asked for."""
+    touched = frozenset(chain(*map(ids_of, rows)))
+    for start in range(1, len(rows)):
+        end = start + (len(rows) - start + 1) // 2
+        now = max(row.at for row in rows[:end]) + 1
+        alive = ChannelsAlive(now, now, _alive_after(rows[:end]))
+        feed = [*rows[:start], Gap(now), alive, *rows[end:]]
+        yield Variant(f"rows {start + 1} to {end} unheard, from {_shown(rows[start])} on", feed, touched)
+
+
+def _alive_after(rows: Sequence[Row]) -> frozenset[str]:
+    events = [row for row in rows if isinstance(row, CelRow)]
+    return frozenset(row.unique_id for row in events) - {row.unique_id for row in events if row.event == "CHAN_END"}
+
+
 def _with(rows: Sequence[Row], at: int, row: Row) -> list[Row]:
     return [*rows[:at], row, *rows[at + 1 :]]
 
@@ -163,10 +179,20 @@ class Scene:
         self._alone = tell(new_fold(), [*self._bystander[0], *self._bystander[1]])
         self.intact = self.told(self.rows)
 
+    @property
+    def others(self) -> frozenset[str]:
+        """The bystander's."""
+        return frozenset(self._alone.records)
+
     def told(self, rows: Sequence[Row]) -> Told:
         head, tail = self._bystander
         riffled = (row for pair in zip_longest(rows, head) for row in pair if row is not None)
         return tell(self.new_fold(), [*riffled, *tail])
+
+    @property
+    def later(self) -> list[Row]:
+        """The bystander's call, an hour after this one began."""
+        return shifted(chain(*self._bystander), HOUR)
 
     @cached_property
     def over(self) -> list[frozenset[str]]:
@@ -240,6 +266,19 @@ def killed_faults(scene: Scene, variant: Variant) -> list[str]:
     ]
 
 
+def unheard_faults(scene: Scene, variant: Variant) -> list[str]:
+    """Nothing stays open for long, and what is not as it was is not complete."""
+    told = tell(scene.new_fold(), [*variant.rows, *scene.later])
+    wrong = faults_of_any(told)
+    if told.open_calls > scene.intact.open_calls:
+        wrong.append(f"{told.open_calls} calls stay open")
+    return wrong + [
+        f"{call_id} says that it is complete"
+        for call_id, record in told.records.items()
+        if record.complete and record != scene.intact.records.get(call_id) and call_id not in scene.others
+    ]
+
+
 def unchanged_faults(scene: Scene, variant: Variant) -> list[str]:
     """For what says nothing of a call: its record is the same, complete as before."""
     told = scene.told(variant.rows)
@@ -267,6 +306,7 @@ KINDS: Mapping[str, Kind] = {
     "early": Kind(ended_early, damage_faults),
     "strange": Kind(strange, unchanged_faults),
     "killed": Kind(killed, killed_faults),
+    "unheard": Kind(unheard, unheard_faults),
 }
 
 

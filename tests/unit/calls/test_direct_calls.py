@@ -1,6 +1,7 @@
 """Calls from one party to another, as CEL shows them."""
 
-from tests.unit.calls.tables import fold, rows, told
+from gateway.calls.rows import ChannelsAlive, Gap, Row
+from tests.unit.calls.tables import START, fold, rows, told
 
 ANSWERED = """
 0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
@@ -126,3 +127,16 @@ def test_every_suffix_folds_and_says_that_it_is_not_complete() -> None:
     for start in range(1, len(everything) - 1):
         for record in fold(everything[start:])[0]:
             assert not record.complete
+
+
+def test_a_channel_that_ended_unheard_does_not_hold_up_the_end_of_its_call() -> None:
+    """The caller hung up in a gap; of the callee the end is heard."""
+    feed = rows(ANSWERED)
+    back = START + 6_000_000
+    alive = ChannelsAlive(back + 1, back, frozenset((feed[2].unique_id,)))
+    heard: list[Row] = [*feed[:7], Gap(back), alive, *feed[11:]]
+    records, events = fold(heard)
+    assert [(one.outcome, one.settled, one.complete, one.talk_ms) for one in records] == [
+        ("answered", True, False, 3998)
+    ]
+    assert [event.type for event in events].count("call.ended") == 1

@@ -216,6 +216,11 @@ def test_asterisk_killed_leaves_no_call_open_and_none_complete(court: Court, tri
     _holds(court, trial)
 
 
+@_tried("unheard")
+def test_a_gap_leaves_no_call_open_and_is_said(court: Court, trial: Trial) -> None:
+    _holds(court, trial)
+
+
 # ── two calls in one file ───────────────────────────────────────────────────
 
 
