@@ -46,7 +46,7 @@ class AmiHold:
             writer.transport.abort()
 
     async def until_held(self, *texts: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not self.held.keys() >= set(texts):
                 await asyncio.sleep(0.01)
 

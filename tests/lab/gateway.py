@@ -23,6 +23,8 @@ class Gateway:
     """`async with Gateway(pbx, data_dir) as gateway: gateway.api` is a client with a key, let in from 127.0.0.1.
 
     `journal`: read Asterisk's own files instead of listening over AMI. `database_url` None: embedded.
+    `roles`: what `--only` takes; None: all. With `key`, one of another gateway's on the same database,
+    nothing is applied.
     """
 
     def __init__(
@@ -33,9 +35,12 @@ class Gateway:
         journal: bool = False,
         database_url: str | None = None,
         extra: Mapping[str, str] | None = None,
+        roles: str | None = None,
+        key: str = "",
     ) -> None:
         self.port = free_port()
-        self.key = ""
+        self.key = key
+        self._roles = roles
         self._data_dir = data_dir
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")} | {
             "GATEWAY_DATA_DIR": str(data_dir),
@@ -72,9 +77,8 @@ class Gateway:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         try:
             await self.start()
-            await self.command("apply", str(DIRECTORY))
-            await self.command("networks", "allow", "--account", ACCOUNT, "127.0.0.1")
-            self.key = (await self.command("keys", "create", "--account", ACCOUNT, "--name", "lab", "--quiet")).strip()
+            if not self.key:
+                await self._let_in()
         except BaseException:
             await self.stop()
             raise
@@ -88,6 +92,11 @@ class Gateway:
             await self._api.aclose()
         await self.stop()
 
+    async def _let_in(self) -> None:
+        await self.command("apply", str(DIRECTORY))
+        await self.command("networks", "allow", "--account", ACCOUNT, "127.0.0.1")
+        self.key = (await self.command("keys", "create", "--account", ACCOUNT, "--name", "lab", "--quiet")).strip()
+
     async def start(self) -> None:
         """Start the service and wait until `/readyz` says so."""
         with (self._data_dir / "gateway.log").open("ab") as log:
@@ -96,6 +105,7 @@ class Gateway:
                 "-m",
                 "gateway",
                 "serve",
+                *(["--only", self._roles] if self._roles else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
