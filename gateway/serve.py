@@ -19,6 +19,7 @@ import uvicorn
 
 from gateway.api.app import create_app
 from gateway.api.context import ApiContext
+from gateway.api.slow_clients import PunctualProtocol
 from gateway.asterisk.ami import AmiSession
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.kept_files import KeptFiles
@@ -212,6 +213,8 @@ async def _api(
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(context, [*webhook_routes(box), *console_routes(context)]),
+            http=PunctualProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             proxy_headers=False,

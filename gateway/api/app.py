@@ -13,6 +13,7 @@ from gateway.api.context import ApiContext
 from gateway.api.drop_in import envelope
 from gateway.api.problems import ProblemMiddleware, answer_http_exception
 from gateway.api.routes import ROUTES
+from gateway.api.slow_clients import BodyInTime
 from gateway.api.slowing import Seldom, WrongKeys
 
 
@@ -20,7 +21,7 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
     """`more_routes`: those of the layers above, events and console."""
     app = Starlette(
         routes=[*ROUTES, *more_routes],
-        middleware=[Middleware(ProblemMiddleware, {drop_in.PREFIX: envelope.of_problem})],
+        middleware=[Middleware(ProblemMiddleware, {drop_in.PREFIX: envelope.of_problem}), Middleware(BodyInTime)],
         exception_handlers={HTTPException: answer_http_exception},
     )
     app.state.context = context

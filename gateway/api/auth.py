@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hmac import compare_digest
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.addresses import client_address, neighbourhood
+from gateway.api.codes import ProblemCode
 from gateway.api.context import ApiContext, context_of
 from gateway.api.problems import Problem, invalid, unknown_parameter
 from gateway.store import audit, keys
@@ -35,16 +37,23 @@ Handler = Callable[[Request, Caller], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def needs(scope: str, handler: Handler, *, parameters: bool = False) -> Endpoint:
-    """The route of `handler`, for callers whose key has `scope`. `parameters`: it reads those of the query itself."""
+def needs(
+    scope: str, handler: Handler, *, query: type[BaseModel] | None = None, body: type[BaseModel] | None = None
+) -> Endpoint:
+    """The route of `handler`, for callers whose key has `scope`.
+
+    `query`, `body`: the models that the handler reads the parameters and the body by. Parameters of a route that
+    has none are faults: told at once, or together with those of the body.
+    """
 
     async def endpoint(request: Request) -> Response:
         caller = await authenticate(request)
         if scope not in caller.scopes:
             await _note_missing_scope(request, caller, scope)
             raise Problem(403, "scope_missing", f"The key lacks the scope {scope}.", extra={"scope": scope})
-        if request.query_params and not parameters:
-            raise invalid(unknown_parameter(name) for name in request.query_params)
+        request.state.faults = [] if query else [unknown_parameter(name) for name in request.query_params]
+        if request.state.faults and body is None:
+            raise invalid(request.state.faults)
         return await handler(request, caller)
 
     return endpoint
@@ -102,7 +111,9 @@ def _sent_key(request: Request) -> str:
     return sent.pop() if len(sent) == 1 else ""
 
 
-def _unauthorised(code: str = "not_authorised", detail: str = "Not authorised.", ip: str | None = None) -> Problem:
+def _unauthorised(
+    code: ProblemCode = "not_authorised", detail: str = "Not authorised.", ip: str | None = None
+) -> Problem:
     extra = {} if ip is None else {"ip": ip}
     return Problem(401, code, detail, headers={"WWW-Authenticate": 'Bearer realm="gateway"'}, extra=extra)
 

@@ -26,10 +26,21 @@ Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), Printable]
 
 
 async def read_body(request: Request, model: type[Model]) -> Model:
-    """Raises: Problem 400, 413, 415 or 422."""
+    """The body; what was found wrong before with the request (`request.state.faults`) is told with its faults.
+
+    Raises: Problem 400, 413, 415 or 422.
+    """
     if media_type(request) != "application/json":
         raise Problem(415, "unsupported_media_type", "The body must be application/json.")
-    return from_json(await read_bytes(request), model)
+    content = await read_bytes(request)
+    found: list[Fault] = request.state.faults
+    try:
+        read = from_json(content, model)
+    except Problem as problem:
+        raise (invalid([*found, *problem.faults]) if problem.faults else problem) from None
+    if found:
+        raise invalid(found)
+    return read
 
 
 def media_type(request: Request) -> str:
@@ -60,13 +71,6 @@ def _validated(validate: Callable[[], Model]) -> Model:
     try:
         return validate()
     except ValidationError as error:
-        faults = [_told(fault) for fault in faults_of(error, "/")]
-        if any(fault.code == "json_invalid" for fault in faults):
+        if any(one["type"] == "json_invalid" for one in error.errors()):
             raise Problem(400, "malformed_json", "The body is not JSON.") from None
-        raise invalid(faults) from None
-
-
-def _told(fault: Fault) -> Fault:
-    if fault.code == "extra_forbidden":
-        return Fault(fault.where, "unknown_field", "There is no such field here.")
-    return fault
+        raise invalid(faults_of(error)) from None

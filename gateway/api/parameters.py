@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
 from gateway.api import moments
-from gateway.api.problems import Fault, faults_of, invalid, unknown_parameter
+from gateway.api.problems import Fault, invalid, parameter_faults_of
 from gateway.api.who import Unresolved, group_name_of, user_id_of
 from gateway.calls.directory import Directory
 from gateway.calls.record import AttemptResult, Direction, Outcome
@@ -166,15 +166,9 @@ def validated(model: type[Model], query: QueryParams, repeatable: Collection[str
     try:
         parameters = model.model_validate(sent)
     except ValidationError as error:
-        faults.extend(_told(fault) for fault in faults_of(error, ""))
+        faults.extend(parameter_faults_of(error))
         return None
     return None if faults else parameters
-
-
-def _told(fault: Fault) -> Fault:
-    if fault.code == "extra_forbidden":
-        return unknown_parameter(fault.where)
-    return Fault(fault.where.partition("/")[0], fault.code, fault.detail)
 
 
 def _forms(number: str | None, country: str) -> list[str]:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from gateway.api.auth import Caller
 from gateway.api.bodies import read_body
 from gateway.api.calls import as_asked_for, connected, json_text
+from gateway.api.codes import ProblemCode
 from gateway.api.context import ApiContext, CallSession, context_of
 from gateway.api.destinations import blocked, fault_of_destination
 from gateway.api.lists import directory_of
@@ -258,7 +259,7 @@ async def _reserve(context: ApiContext, caller: Caller, directory: Directory, ne
             if first is not None:
                 return first
         usage = await originations.usage(connection, caller.account, new.created_at)
-        over = (
+        over: tuple[ProblemCode, int] | None = (
             ("too_many_calls_per_minute", 60)
             if usage.last_minute >= limits.calls_per_minute
             else ("too_many_simultaneous_calls", 10)
@@ -314,7 +315,7 @@ async def _noted(outcome: Awaitable[None]) -> None:
         log.warning("placing.outcome_not_noted", error=type(error).__name__)
 
 
-async def _note_refusal(context: ApiContext, caller: Caller, code: str, destination: str) -> None:
+async def _note_refusal(context: ApiContext, caller: Caller, code: ProblemCode, destination: str) -> None:
     await audit.record(
         context.pool, caller.account, caller.actor, "call.refused", destination, caller.ip, {"code": code}
     )

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.codes import FaultCode, ProblemCode, of_pydantic
 from gateway.store.connection import DRIVER_ERRORS
 
 log = structlog.get_logger()
@@ -33,7 +34,6 @@ DATABASE_AWAY = (
     TimeoutError,
 )
 RETRY_AFTER_SECONDS = 5
-STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Fault:
     """One thing that is wrong with a request. `where`: a parameter's name, or the JSON pointer of a field."""
 
     where: str
-    code: str
+    code: FaultCode
     detail: str
 
     def document(self) -> dict[str, str]:
@@ -55,7 +55,7 @@ class Problem(Exception):
     def __init__(
         self,
         status: int,
-        code: str,
+        code: ProblemCode,
         detail: str,
         *,
         faults: Iterable[Fault] = (),
@@ -98,14 +98,28 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "There is no such resource.")
 
 
-def unavailable(code: str, detail: str) -> Problem:
+def unavailable(code: ProblemCode, detail: str) -> Problem:
     return Problem(503, code, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def faults_of(error: ValidationError, prefix: str) -> list[Fault]:
-    """pydantic's faults, without what was sent. `prefix`: `/` for fields of a body, else empty."""
+def faults_of(error: ValidationError) -> list[Fault]:
+    """The faults of a body, by JSON pointer; what was sent is not repeated."""
     return [
-        Fault(prefix + "/".join(_escaped(str(part)) for part in one["loc"]), one["type"], one["msg"])
+        Fault(
+            "".join(f"/{_escaped(str(part))}" for part in one["loc"]),
+            "unknown_field" if one["type"] == "extra_forbidden" else of_pydantic(one["type"]),
+            "There is no such field here." if one["type"] == "extra_forbidden" else one["msg"],
+        )
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def parameter_faults_of(error: ValidationError) -> list[Fault]:
+    """The same of a query, by the parameters' names."""
+    return [
+        unknown_parameter(str(one["loc"][0]))
+        if one["type"] == "extra_forbidden"
+        else Fault(str(one["loc"][0]) if one["loc"] else "", of_pydantic(one["type"]), one["msg"])
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
@@ -118,12 +132,11 @@ def _escaped(name: str) -> str:
 async def answer_http_exception(_: Request, error: Exception) -> Response:
     """Starlette's own refusals: no such path, no such method."""
     assert isinstance(error, HTTPException)
-    raise Problem(
-        error.status_code,
-        STATUS_CODES.get(error.status_code, "bad_request"),
-        "There is no such resource." if error.status_code == 404 else error.detail,
-        headers=error.headers,
-    )
+    if error.status_code == 405:
+        raise Problem(405, "method_not_allowed", "The resource has no such method.", headers=error.headers)
+    if error.status_code == 404:
+        raise not_found()
+    raise error
 
 
 Form: TypeAlias = Callable[[Problem, str], Response]

@@ -13,12 +13,12 @@ from gateway.api.parameters import (
     RingGroupCallParameters,
     UserCallParameters,
 )
-from gateway.api.placing import place_call
+from gateway.api.placing import PlaceCall, place_call
 from gateway.store.listings import Kind
 
 
 def _list(kind: Kind, model: type[ListParameters]) -> Endpoint:
-    return needs("calls:read", rows_of(kind, model), parameters=True)
+    return needs("calls:read", rows_of(kind, model), query=model)
 
 
 ROUTES = [
@@ -26,7 +26,7 @@ ROUTES = [
     Route("/readyz", health.readyz, methods=["GET"]),
     Route("/v1/status", needs("calls:read", health.status), methods=["GET"]),
     Route("/v1/calls", _list("calls", CallParameters), methods=["GET"]),
-    Route("/v1/calls", needs("calls:write", place_call), methods=["POST"]),
+    Route("/v1/calls", needs("calls:write", place_call, body=PlaceCall), methods=["POST"]),
     Route("/v1/calls/{id}", needs("calls:read", calls.get_call), methods=["GET"]),
     Route("/v1/calls/{id}/hangup", needs("calls:write", calls.hang_up), methods=["POST"]),
     Route("/v1/user-calls", _list("user_calls", UserCallParameters), methods=["GET"]),
@@ -36,12 +36,16 @@ ROUTES = [
     Route("/v1/queues", needs("directory:read", people.list_queues), methods=["GET"]),
     Route("/v1/ring-groups", needs("directory:read", people.list_ring_groups), methods=["GET"]),
     Route("/v1/numbers", needs("directory:read", people.list_numbers), methods=["GET"]),
-    Route("/v1/api-keys", needs("admin", api_keys.list_keys, parameters=True), methods=["GET"]),
-    Route("/v1/api-keys", needs("admin", api_keys.create_key), methods=["POST"]),
+    Route("/v1/api-keys", needs("admin", api_keys.list_keys, query=api_keys.KeyParameters), methods=["GET"]),
+    Route("/v1/api-keys", needs("admin", api_keys.create_key, body=api_keys.NewKey), methods=["POST"]),
     Route("/v1/api-keys/{id}", needs("admin", api_keys.revoke_key), methods=["DELETE"]),
     Route("/v1/allowed-networks", needs("admin", allowed_networks.list_networks), methods=["GET"]),
-    Route("/v1/allowed-networks", needs("admin", allowed_networks.allow_network), methods=["POST"]),
+    Route(
+        "/v1/allowed-networks",
+        needs("admin", allowed_networks.allow_network, body=allowed_networks.NewNetwork),
+        methods=["POST"],
+    ),
     Route("/v1/allowed-networks/{network:path}", needs("admin", allowed_networks.remove_network), methods=["DELETE"]),
-    Route("/v1/audit-log", needs("admin", audit_log.list_entries, parameters=True), methods=["GET"]),
+    Route("/v1/audit-log", needs("admin", audit_log.list_entries, query=audit_log.AuditParameters), methods=["GET"]),
     *DROP_IN_ROUTES,
 ]

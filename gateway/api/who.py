@@ -1,16 +1,31 @@
 """Users, queues and ring groups as clients name them: by id, number or name, whichever matches one."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
 
+from gateway.api.codes import FaultCode
 from gateway.api.problems import Fault
 from gateway.calls.directory import Directory, Group, User
 from gateway.store.directories import KnownUser
+
+Kind: TypeAlias = Literal["user", "queue", "ring_group"]
+
+_UNKNOWN: dict[Kind, FaultCode] = {
+    "user": "unknown_user",
+    "queue": "unknown_queue",
+    "ring_group": "unknown_ring_group",
+}
+_AMBIGUOUS: dict[Kind, FaultCode] = {
+    "user": "ambiguous_user",
+    "queue": "ambiguous_queue",
+    "ring_group": "ambiguous_ring_group",
+}
 
 
 class Unresolved(Exception):
     """A term that names nobody, or more than one."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: FaultCode, detail: str) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
@@ -41,7 +56,7 @@ def user_id_of(known: Sequence[KnownUser], term: str) -> str:
     return _one("user", [*exact, *present] or past)
 
 
-def group_name_of(groups: Iterable[Group], term: str, kind: str) -> str:
+def group_name_of(groups: Iterable[Group], term: str, kind: Kind) -> str:
     """The name of the queue or ring group (`kind`: `queue`, `ring_group`) that `term` names.
 
     Raises:
@@ -50,10 +65,10 @@ def group_name_of(groups: Iterable[Group], term: str, kind: str) -> str:
     return _one(kind, [group.name for group in groups if term in (group.number, group.name)])
 
 
-def _one(kind: str, found: Sequence[str]) -> str:
+def _one(kind: Kind, found: Sequence[str]) -> str:
     distinct = set(found)
     if not distinct:
-        raise Unresolved(f"unknown_{kind}", f"The account has no such {kind.replace('_', ' ')}.")
+        raise Unresolved(_UNKNOWN[kind], f"The account has no such {kind.replace('_', ' ')}.")
     if len(distinct) > 1:
-        raise Unresolved(f"ambiguous_{kind}", f"More than one {kind.replace('_', ' ')} has this number or name.")
+        raise Unresolved(_AMBIGUOUS[kind], f"More than one {kind.replace('_', ' ')} has this number or name.")
     return distinct.pop()

@@ -35,11 +35,11 @@ def webhook_routes(box: SecretBox) -> list[BaseRoute]:
     scope = "webhooks:write"
     one = "/v1/webhooks/{id}"
     return [
-        Route("/v1/events", needs("events:read", list_events, parameters=True), methods=["GET"]),
+        Route("/v1/events", needs("events:read", list_events, query=EventParameters), methods=["GET"]),
         Route("/v1/webhooks", needs(scope, list_webhooks), methods=["GET"]),
-        Route("/v1/webhooks", needs(scope, create), methods=["POST"]),
+        Route("/v1/webhooks", needs(scope, create, body=NewWebhook), methods=["POST"]),
         Route(one, needs(scope, get_webhook), methods=["GET"]),
-        Route(one, needs(scope, change_webhook), methods=["PATCH"]),
+        Route(one, needs(scope, change_webhook, body=WebhookChange), methods=["PATCH"]),
         Route(one, needs(scope, delete_webhook), methods=["DELETE"]),
         Route(one + "/deliveries", needs(scope, list_deliveries), methods=["GET"]),
     ]

@@ -59,7 +59,7 @@ async def call_to_number(request: Request, caller: Caller) -> Response:
     except Problem as problem:
         raise _under_their_names(problem) from None
     if placed.failure is not None:
-        raise Problem(502, placed.failure, "The PBX refused the call.")
+        raise Problem(502, "refused_by_asterisk", "The PBX refused the call.")
     return envelope.success(
         {
             "user_name": placed.user_name,

@@ -96,3 +96,16 @@ async def test_who_leaves_in_the_middle_of_a_body_is_no_failure(
     told = capsys.readouterr()
     assert "client_left" in told.out + told.err
     assert "Traceback" not in told.out + told.err
+
+
+async def test_what_is_wrong_with_parameters_and_body_is_told_at_once(whole: httpx.AsyncClient) -> None:
+    response = await whole.post("/v1/calls?dry=1&run=2", json={"user": 101, "colour": "red"})
+    assert response.status_code == 422
+    places = {fault.get("pointer") or fault["parameter"]: fault["code"] for fault in response.json()["errors"]}
+    assert places == {
+        "dry": "unknown_parameter",
+        "run": "unknown_parameter",
+        "/user": "wrong_type",
+        "/to": "required",
+        "/colour": "unknown_field",
+    }
