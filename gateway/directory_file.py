@@ -78,6 +78,7 @@ class GroupPart(_Part):
 class RingGroupPart(_Part):
     number: Extension
     name: Name
+    members: list[Extension] | None = None
 
 
 class OutboundPart(_Part):
@@ -177,6 +178,10 @@ def _faults(part: DirectoryPart) -> Iterator[tuple[Place, str]]:
     for place, number in [*extensions[len(part.users) :], *groups]:
         if number in users:
             yield place, f"{number} is a user's number"
+    for index, group in enumerate(part.ring_groups):
+        for member, number in enumerate(group.members or ()):
+            if number not in users:
+                yield ("ring_groups", index, "members", member), f"{number} is no user's number"
     known = {number for _, number in extensions + groups}
     for public, extension in part.inbound_routes.items():
         if to_e164(public, part.country) not in numbers:
@@ -220,7 +225,10 @@ def _directory(part: DirectoryPart) -> Directory:
             for user in part.users
         ),
         queues=tuple(Group(queue.number, queue.name) for queue in part.queues),
-        ring_groups=tuple(Group(group.number, group.name) for group in part.ring_groups),
+        ring_groups=tuple(
+            Group(group.number, group.name, None if group.members is None else tuple(group.members))
+            for group in part.ring_groups
+        ),
         inbound_routes=tuple((public(number) or "", exten) for number, exten in part.inbound_routes.items()),
         outbound=Outbound(
             part.outbound.context,

@@ -15,6 +15,7 @@ from gateway.api.problems import ProblemMiddleware, answer_http_exception
 from gateway.api.routes import ROUTES
 from gateway.api.slow_clients import BodyInTime
 from gateway.api.slowing import Seldom, WrongKeys
+from gateway.asterisk.live import Live
 
 
 def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -25,6 +26,7 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
         exception_handlers={HTTPException: answer_http_exception},
     )
     app.state.context = context
+    app.state.live = Live(context.ami)
     app.state.admissions = Admissions()
     app.state.wrong_keys = WrongKeys()
     app.state.refusals = Seldom()

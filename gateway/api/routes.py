@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from gateway.api import allowed_networks, api_keys, audit_log, calls, health, people
 from gateway.api.auth import Endpoint, needs
+from gateway.api.directory_page import PageParameters
 from gateway.api.drop_in.routes import DROP_IN_ROUTES
 from gateway.api.lists import rows_of
 from gateway.api.parameters import (
@@ -32,10 +33,10 @@ ROUTES = [
     Route("/v1/user-calls", _list("user_calls", UserCallParameters), methods=["GET"]),
     Route("/v1/queue-calls", _list("queue_calls", QueueCallParameters), methods=["GET"]),
     Route("/v1/ring-group-calls", _list("ring_group_calls", RingGroupCallParameters), methods=["GET"]),
-    Route("/v1/users", needs("directory:read", people.list_users), methods=["GET"]),
-    Route("/v1/queues", needs("directory:read", people.list_queues), methods=["GET"]),
-    Route("/v1/ring-groups", needs("directory:read", people.list_ring_groups), methods=["GET"]),
-    Route("/v1/numbers", needs("directory:read", people.list_numbers), methods=["GET"]),
+    Route("/v1/users", needs("directory:read", people.list_users, query=PageParameters), methods=["GET"]),
+    Route("/v1/queues", needs("directory:read", people.list_queues, query=PageParameters), methods=["GET"]),
+    Route("/v1/ring-groups", needs("directory:read", people.list_ring_groups, query=PageParameters), methods=["GET"]),
+    Route("/v1/numbers", needs("directory:read", people.list_numbers, query=PageParameters), methods=["GET"]),
     Route("/v1/api-keys", needs("admin", api_keys.list_keys, query=api_keys.KeyParameters), methods=["GET"]),
     Route("/v1/api-keys", needs("admin", api_keys.create_key, body=api_keys.NewKey), methods=["POST"]),
     Route("/v1/api-keys/{id}", needs("admin", api_keys.revoke_key), methods=["DELETE"]),

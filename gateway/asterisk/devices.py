@@ -1,17 +1,32 @@
-"""Which devices could ring now.
+"""Which devices could ring now, and what each of them does.
 
-Asked by `Getvar` of PJSIP_DIAL_CONTACTS, the very function that the dialplan dials by: it lists
+Contacts are asked for by `Getvar` of PJSIP_DIAL_CONTACTS, the very function that the dialplan dials by: it lists
 reachable contacts only, and needs no more than the class `call` or `reporting`.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from gateway.asterisk import values
 from gateway.asterisk.calls_control import ControlSession
 from gateway.asterisk.errors import ActionRefused
 
 UNDIALABLE = frozenset(",|")
+
+DeviceState: TypeAlias = Literal["registered", "ringing", "in_use", "unreachable"]
+
+STATES: Mapping[str, DeviceState] = {
+    "NOT_INUSE": "registered",
+    "RINGING": "ringing",
+    "RINGINUSE": "ringing",
+    "INUSE": "in_use",
+    "ONHOLD": "in_use",
+    "BUSY": "in_use",
+    "UNAVAILABLE": "unreachable",
+    "INVALID": "unreachable",
+}
+"""By Asterisk's own names. An endpoint without a reachable contact is UNAVAILABLE; of UNKNOWN nothing is known."""
 
 
 async def contacts(session: ControlSession, endpoints: Sequence[str]) -> Mapping[str, int]:
@@ -24,12 +39,13 @@ async def contacts(session: ControlSession, endpoints: Sequence[str]) -> Mapping
     return dict(zip(names, counts, strict=True))
 
 
-async def states(session: ControlSession) -> Mapping[str, str]:
-    """The state of every device that Asterisk has heard of: `PJSIP/101-desk` → `NOT_INUSE`, `INUSE`,
-    `RINGING`, `UNAVAILABLE` … Raises: as `AmiSession.action`.
+async def states(session: ControlSession) -> Mapping[str, DeviceState | None]:
+    """Of every device that Asterisk has (needs the class `call` or `reporting`).
+
+    Raises: as `AmiSession.action`.
     """
     items = await session.list_action("DeviceStateList", {}, "DeviceStateListComplete")
-    return {item["Device"]: item.get("State", "UNKNOWN") for item in items if "Device" in item}
+    return {item["Device"]: STATES.get(item.get("State", "")) for item in items if "Device" in item}
 
 
 async def _count(session: ControlSession, name: str) -> int:

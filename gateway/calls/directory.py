@@ -42,10 +42,14 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A queue (name as in queues.conf) or a ring group (number = the extension dialled)."""
+    """A queue (name as in queues.conf) or a ring group (number = the extension dialled).
+
+    `members`: of a ring group, the numbers of its users, where the directory says so. A queue's are Asterisk's own.
+    """
 
     number: str | None
     name: str
+    members: tuple[str, ...] | None = None
 
     @property
     def ref(self) -> GroupRef:
@@ -102,13 +106,17 @@ class Directory:
         fields["trunks"] = tuple(Trunk(**trunk) for trunk in document["trunks"])
         fields["users"] = tuple(User(**{**user, "devices": tuple(user["devices"])}) for user in document["users"])
         fields["queues"] = tuple(Group(**queue) for queue in document["queues"])
-        fields["ring_groups"] = tuple(Group(**group) for group in document["ring_groups"])
+        fields["ring_groups"] = tuple(_ring_group(**group) for group in document["ring_groups"])
         fields["inbound_routes"] = tuple((number, exten) for number, exten in document.get("inbound_routes", ()))
         outbound = document["outbound"]
         fields["outbound"] = Outbound(
             **{**outbound, "allow": tuple(outbound["allow"]), "deny": tuple(outbound["deny"])}
         )
         return cls(**fields)
+
+
+def _ring_group(number: str, name: str, members: list[str] | None = None) -> Group:
+    return Group(number, name, None if members is None else tuple(members))
 
 
 EndpointRole: TypeAlias = Literal["user", "trunk"]

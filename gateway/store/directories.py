@@ -140,6 +140,22 @@ async def latest(connection: Connection | Pool) -> int:
     return int(await connection.fetchval("select count(*) from directory_versions"))
 
 
+async def queues_of_others(pool: Pool, account: str, node: str) -> frozenset[str]:
+    """Names of queues of this node that another account has in its directory."""
+    records = await pool.fetch(
+        """
+        select distinct q.queue ->> 'name' as name
+        from accounts a
+        join directory_versions v on v.account_id = a.id and v.version = a.directory_version
+        cross join lateral jsonb_array_elements(v.document -> 'queues') as q (queue)
+        where a.id <> $1 and (v.document -> 'nodes' = '[]' or v.document -> 'nodes' ? $2)
+        """,
+        account,
+        node,
+    )
+    return frozenset(record["name"] for record in records)
+
+
 def is_on(directory: Directory, node: str) -> bool:
     """Whether the account's endpoints are on this node; a directory that names no nodes is on all."""
     return not directory.nodes or node in directory.nodes

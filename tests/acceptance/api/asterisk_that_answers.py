@@ -11,7 +11,8 @@ from gateway.asterisk.errors import AmiError
 class AsteriskThatAnswers:
     """`contacts`: how many contacts each endpoint name has; `originate_fails`: raised by each Originate.
 
-    `clock`: epoch seconds that it tells, if any. `channels` live from the request after the first `channels_after` on.
+    `lists`: what actions that give lists give, by their names. `clock`: epoch seconds that it tells, if any.
+    `channels` live from the request after the first `channels_after` on.
     """
 
     connected: bool = True
@@ -19,6 +20,7 @@ class AsteriskThatAnswers:
     originate_fails: AmiError | None = None
     channels: list[Mapping[str, str]] = field(default_factory=list)
     channels_after: int = 0
+    lists: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
     clock: float | None = None
     asked: int = 0
     actions: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
@@ -46,7 +48,8 @@ class AsteriskThatAnswers:
         self, name: str, headers: Mapping[str, str] | None, complete_event: str, timeout: float = 5.0
     ) -> list[Mapping[str, str]]:
         if name != "CoreShowChannels":
-            return []
+            self.actions.append((name, dict(headers or {}), {}))
+            return self.lists.get(name, [])
         self.asked += 1
         return self.channels if self.asked > self.channels_after else []
 

@@ -148,11 +148,3 @@ async def test_another_accounts_calls_do_not_exist(client: httpx.AsyncClient, po
     assert (await client.get(f"/v1/calls/{UUID(other.id)}")).status_code == 404
     assert (await client.post(f"/v1/calls/{UUID(other.id)}/hangup")).status_code == 404
     assert (await client.get("/v1/calls/nonsense")).status_code == 404
-
-
-async def test_who_is_who(client: httpx.AsyncClient) -> None:
-    users = (await client.get("/v1/users")).json()["data"]
-    assert [user["name"] for user in users] == ["Alice", "Bob", "Carol"]
-    assert (await client.get("/v1/queues")).json()["data"] == [{"number": "700", "name": "support"}]
-    assert (await client.get("/v1/ring-groups")).json()["data"] == [{"number": "600", "name": "sales"}]
-    assert len((await client.get("/v1/numbers")).json()["data"]) == 3
