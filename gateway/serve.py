@@ -133,8 +133,8 @@ async def _run(
         stack.push_async_callback(listener.close)
         heard = listener
         # The journal holds what happened whether anybody listens or not.
-        hears = (lambda: True) if settings.cel_journal else (lambda: heard.hears)
-        ingest = Ingest(pool, settings.node, source, hears)
+        hears = (lambda: not heard.owes) if settings.cel_journal else (lambda: heard.hears)
+        ingest = Ingest(pool, settings.node, source, hears, heard.ask_channels)
         tasks.append(asyncio.create_task(ingest.run(), name="ingest"))
         upkeep = Upkeep(
             pool,

@@ -23,9 +23,6 @@ log = logging.getLogger(__name__)
 CEL = "journal"
 QUEUE = "queue_log"
 POLL_SECONDS = 0.05
-SETTLE_SECONDS = 1.0
-"""How long after Asterisk told its channels their rows are surely in the file."""
-
 LONGEST_QUEUE_SECONDS = 86_400
 
 
@@ -37,6 +34,7 @@ class _Reading:
     rows: list[Row] = field(default_factory=list)
     at_end: bool = False
     skipped: int = 0
+    lost: bool = False
 
 
 class JournalSource:
@@ -48,15 +46,12 @@ class JournalSource:
         queue_log_path: Path | None = None,
         *,
         poll_seconds: float = POLL_SECONDS,
-        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._cel = Tail(cel_path, RECORD_START)
         self._queue = Tail(queue_log_path) if queue_log_path else None
         self._poll = poll_seconds
-        self._settle = settle_seconds
         self._news = asyncio.Event()
         self._alive: ChannelsAlive | None = None
-        self._alive_due = 0.0
         self._alive_given = False
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
@@ -68,13 +63,13 @@ class JournalSource:
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
         }
-        self._alive_given = self._alive is not None and at_end and time.monotonic() >= self._alive_due
+        self._alive_given = self._alive is not None and at_end
         if self._alive is not None and self._alive_given:
             rows.append(self._alive)
         skipped = cel.skipped + queue.skipped
         if skipped:
             log.warning("%d records of the journal could not be read; they are skipped", skipped)
-        return Batch(rows, after, at_end, skipped)
+        return Batch(rows, after, at_end, skipped, cel.lost or queue.lost)
 
     async def wait(self, timeout: float) -> None:
         """See `source.Source`."""
@@ -90,14 +85,16 @@ class JournalSource:
             self._alive, self._alive_given = None, False
 
     def note_alive(self, alive: ChannelsAlive) -> None:
-        """Gives it after the rows that were on their way when it was taken."""
+        """Gives it when all rows of the files were read."""
         self._alive = alive
-        self._alive_due = time.monotonic() + self._settle
         self._alive_given = False
 
     def _has_changed(self) -> bool:
-        alive_is_due = self._alive is not None and time.monotonic() >= self._alive_due
-        return alive_is_due or self._cel.has_changed() or (self._queue is not None and self._queue.has_changed())
+        return (
+            self._alive is not None
+            or self._cel.has_changed()
+            or (self._queue is not None and self._queue.has_changed())
+        )
 
     def _read_cel(self, position: Position | None, limit: int) -> _Reading:
         reading = _Reading(position)
@@ -106,7 +103,7 @@ class JournalSource:
             reading.skipped += chunk.skipped
             if chunk.lost:
                 log.error("the CEL journal was cut or replaced before it was read to its end")
-                reading.rows.append(Gap(time.time_ns() // 1000))
+                _lose(reading)
             for record, after in chunk.records:
                 if len(reading.rows) >= limit:
                     return reading
@@ -136,6 +133,9 @@ class JournalSource:
         while not reading.at_end and (most is None or len(reading.rows) < most):
             chunk = self._queue.read(reading.position)
             reading.skipped += chunk.skipped
+            if chunk.lost:
+                log.error("queue_log was cut or replaced before it was read to its end")
+                _lose(reading)
             for line, after in chunk.records:
                 second = line_second(line)
                 if second is not None and until is not None and second > until:
@@ -156,3 +156,8 @@ class JournalSource:
             reading.position = chunk.position or reading.position
             reading.at_end = chunk.at_end
         return reading
+
+
+def _lose(reading: _Reading) -> None:
+    reading.lost = True
+    reading.rows.append(Gap(time.time_ns() // 1000))

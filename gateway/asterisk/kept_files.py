@@ -3,23 +3,18 @@
 Unlike a recorded file of somebody's, what cannot be read here was passed over by the source as well.
 """
 
-import bz2
-import gzip
-import lzma
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from gateway.asterisk.journal import LONGEST_QUEUE_SECONDS
+from gateway.asterisk.packed import NOT_READ, opened
 from gateway.asterisk.recorded import NamedFile, Recorded
 from gateway.calls.row_json import row_from_json
 from gateway.calls.rows import CelRow, Instant, QueueRow
 
-OPEN: dict[str, Callable[[Path], object]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-NOT_READ = (".zst", ".lz4")
 MOST_BEFORE = 100_000
 SLACK = 86_400_000_000
 """A file that was last written so long before the time asked for holds nothing of it, whatever the clocks."""
@@ -94,5 +89,4 @@ def _of_time(path: Path | None, since: Instant) -> list[Path]:
 
 
 def _opened(path: Path, stack: ExitStack) -> NamedFile:
-    file = OPEN[path.suffix](path) if path.suffix in OPEN else open(path, "rb")  # noqa: SIM115
-    return NamedFile(str(path), stack.enter_context(cast(BinaryIO, file)))
+    return NamedFile(str(path), stack.enter_context(opened(path)))

@@ -1,8 +1,8 @@
 """Listens to one Asterisk over AMI.
 
 Without a journal it writes what it hears into the spool, and marks what it did not hear; with
-one it only wakes the reader. Either way it asks, after each connecting, which channels live,
-so that calls whose end was missed can be closed.
+one it only wakes the reader. Either way it asks, after each connecting and whenever rows were lost,
+which channels live, so that what ended unheard can be closed.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SURVEY_RETRY_SECONDS = 1.0
 SURVEY_TIMEOUT_SECONDS = 10.0
+SETTLE_SECONDS = 1.0
+"""How long after Asterisk told its channels the rows of those that had ended are surely there."""
 
 
 class Listener:
@@ -45,6 +47,7 @@ class Listener:
         *,
         on_hint: Callable[[Mapping[str, str]], None] | None = None,
         pace: Pace | None = None,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self.session = AmiSession(
             url,
@@ -62,13 +65,27 @@ class Listener:
         self._spool = SpoolWriter(spool_dir) if spool_dir is not None else None
         self._source = source
         self._on_hint = on_hint
+        self._settle = settle_seconds
         self._survey: asyncio.Task[None] | None = None
         self._surveyed = False
+        self._losses = self._asked_after = 0
 
     @property
     def hears(self) -> bool:
         """What Asterisk does is heard, and what it did unheard was asked for, as far as it tells."""
         return self.connected and self._surveyed
+
+    @property
+    def owes(self) -> bool:
+        """Whether rows were lost and Asterisk was not asked since which channels live."""
+        return self._losses != self._asked_after
+
+    def ask_channels(self) -> None:
+        """Rows were lost: ask for them again, now or when there is a link."""
+        self._losses += 1
+        self._surveyed = False
+        if self.connected and (self._survey is None or self._survey.done()):
+            self._survey = asyncio.create_task(self._ask(), name="ami survey")
 
     @property
     def connected(self) -> bool:
@@ -112,7 +129,8 @@ class Listener:
                 return
             if row is None:
                 return
-            self._spool.append(row)
+            if not self._spool.append(row):
+                self.ask_channels()
         self._source.wake()
 
     def _state_changed(self, connected: bool) -> None:
@@ -125,34 +143,48 @@ class Listener:
             return
         self.since = now()
         self._write_gap()
-        self._survey = asyncio.create_task(self._ask(self.since), name="ami survey")
+        self._survey = asyncio.create_task(self._ask(), name="ami survey")
 
     def _write_gap(self) -> None:
         if self._spool is not None:
             self._spool.append(Gap(now()))
             self._source.wake()
 
-    async def _ask(self, connected_at: Instant) -> None:
-        """Asks until it has the answer; a lost link cancels it."""
-        while True:
+    async def _ask(self) -> None:
+        """A lost link cancels it."""
+        await self._ask_what_lives()
+        await self._ask_who()
+        await self._ask_what_lives()
+
+    async def _ask_what_lives(self) -> None:
+        """Until it has the answer, and nothing was lost meanwhile."""
+        while not self._surveyed:
+            losses = self._losses
             try:
-                ahead = await self._clock_difference()
-                channels = await live_channels(self.session)
-                break
+                told = await self._survey_channels()
             except ActionRefused as error:
                 log.error("Asterisk refuses to list its channels: %s", error.message)
-                self._surveyed = True
-                return
+                told = True
             except AmiError:
+                told = False
+            if told and losses == self._losses:
+                self._asked_after, self._surveyed = losses, True
+                self._source.wake()
+            else:
                 await asyncio.sleep(SURVEY_RETRY_SECONDS)
-        alive = ChannelsAlive(now() + ahead, connected_at + ahead, frozenset(c.unique_id for c in channels))
-        if self._spool is not None:
-            self._spool.append(alive)
-        else:
+
+    async def _survey_channels(self) -> bool:
+        """Whether what Asterisk told has its place among the rows."""
+        since = now()
+        ahead = await self._clock_difference()
+        channels = await live_channels(self.session)
+        await asyncio.sleep(self._settle)
+        alive = ChannelsAlive(now() + ahead, since + ahead, frozenset(c.unique_id for c in channels))
+        if self._spool is None:
             self._source.note_alive(alive)
-        self._surveyed = True
-        self._source.wake()
-        await self._ask_who()
+        elif not self._spool.append(alive):
+            return False
+        return True
 
     async def _clock_difference(self) -> int:
         """Microseconds by which Asterisk's clock is ahead of ours: rows carry Asterisk's."""

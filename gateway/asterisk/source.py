@@ -27,13 +27,15 @@ class Position:
 class Batch:
     """`positions`: by stream, where the next read begins. `at_end`: nothing more was there.
 
-    `skipped`: records of this batch that could not be read.
+    `skipped`: records of this batch that could not be read. `lost`: rows are gone that nobody read, which a Gap
+    among these says; Asterisk has to be asked which channels live.
     """
 
     rows: list[Row]
     positions: Mapping[str, Position] = field(default_factory=dict)
     at_end: bool = True
     skipped: int = 0
+    lost: bool = False
 
 
 class Source(Protocol):

@@ -2,7 +2,8 @@
 
 A file is known by its inode and by its beginning: an inode alone is given to another file once
 this one is deleted, and device numbers change over a reboot. Rotated files are looked for in
-the same directory, under names that begin with the file's own.
+the same directory, under names that begin with the file's own; one that was packed before it
+was read to its end is known by its beginning alone, and read on in the packed one.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.asterisk.packed import NOT_READ, UNREADABLE, Unpacking, is_packed, opened
 from gateway.asterisk.source import Position
 
 log = logging.getLogger(__name__)
@@ -22,14 +24,19 @@ READ_BYTES = 1 << 20
 MAX_RECORD_BYTES = 1 << 16
 HEAD_BYTES = 64
 ROTATION_GRACE_SECONDS = 1.0
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
+LOOKS = 3
+"""A file that is renamed between being listed and being opened is found at the next look."""
+
+_TIME = re.compile(rb"(?<!\d)\d{9,11}(?:\.\d{6})?(?!\d)")
+"""Seconds since 1970, as both of Asterisk's files have them at the beginning of a line."""
 
 
 @dataclass(slots=True)
 class Chunk:
     """What one look at the file gave.
 
-    `records`: each with its offset after it. `lost`: bytes that were there are gone unread.
+    `records`: each with its offset after it. `lost`: bytes that were there are gone unread. `torn`: the file
+    ends within a record.
     """
 
     records: list[tuple[bytes, int]]
@@ -38,6 +45,7 @@ class Chunk:
     at_end: bool
     lost: bool = False
     skipped: int = 0
+    torn: bool = False
 
     @property
     def position(self) -> Position | None:
@@ -64,6 +72,7 @@ class Tail:
         self._record_start = record_start
         self._clock = clock
         self._seen: tuple[int, int] | None = None
+        self._packed = Unpacking()
 
     def read(self, position: Position | None) -> Chunk:
         """At most READ_BYTES from `position` on (None: from the file's beginning), never across files.
@@ -74,12 +83,13 @@ class Tail:
         self._seen = self._state()
         if position is None:
             return self._read_path(self._path, 0, lost=False)
-        found = self._find(position)
-        if found is None:
+        path = next((found for _ in range(LOOKS) if (found := self._find(position))), None)
+        if path is None:
             if self._seen is None:
                 return Chunk([], position.file_id, position.byte_offset, at_end=True)
             return self._read_path(self._path, 0, lost=position.byte_offset > 0)
-        path, size = found
+        if not is_packed(path):
+            self._packed.close()
         # Asked before reading: once there is a next file with something in it, this one is complete.
         following = self._following(path)
         chunk = self._read_path(path, position.byte_offset, lost=False)
@@ -88,8 +98,8 @@ class Tail:
         if chunk.records:
             chunk.at_end = False
             return chunk
-        torn = size > chunk.offset
-        return Chunk([], _identify(following) or "", 0, at_end=False, skipped=int(torn))
+        broken = is_packed(path) and self._packed.broken
+        return Chunk([], _identify(following) or "", 0, at_end=False, lost=broken, skipped=int(chunk.torn))
 
     def has_changed(self) -> bool:
         """Whether the file is another or has another size than at the last read."""
@@ -102,22 +112,31 @@ class Tail:
             return None
         return status.st_ino, status.st_size
 
-    def _find(self, position: Position) -> tuple[Path, int] | None:
-        """The file of this position: by inode and beginning, else by beginning alone (a copy)."""
+    def _find(self, position: Position) -> Path | None:
+        """The file of this position: by inode and beginning, else by beginning alone (a copy, or a packed one)."""
         inode, _, head = position.file_id.partition(":")
-        copy: tuple[Path, int] | None = None
+        copies: list[Path] = []
         for path in (self._path, *(path for path, _ in self._siblings())):
             identity = _identify(path)
             if identity is None:
                 continue
             own_inode, _, own_head = identity.partition(":")
-            size = path.stat().st_size
-            if (head and own_head != head) or size < position.byte_offset:
+            if head and own_head != head:
                 continue
-            if own_inode == inode:
-                return path, size
-            copy = copy or ((path, size) if head else None)
-        return copy
+            if own_inode == inode and self._reaches(path, position.byte_offset):
+                return path
+            if head and own_inode != inode:
+                copies.append(path)
+        # One that is being packed is still there as it was.
+        return next((path for path in sorted(copies, key=is_packed) if self._reaches(path, position.byte_offset)), None)
+
+    def _reaches(self, path: Path, offset: int) -> bool:
+        if is_packed(path):
+            return self._packed.reaches(path, offset)
+        try:
+            return path.stat().st_size >= offset
+        except FileNotFoundError:
+            return False
 
     def _siblings(self) -> list[tuple[Path, os.stat_result]]:
         found = []
@@ -126,7 +145,7 @@ class Tail:
         except FileNotFoundError:
             return []
         for name in names:
-            if not name.startswith(self._path.name) or name.endswith(_COMPRESSED):
+            if not name.startswith(self._path.name) or name.endswith(NOT_READ):
                 continue
             path = self._path.parent / name
             try:
@@ -139,31 +158,37 @@ class Tail:
         """The file that was written after `path`; None while `path` may still grow."""
         if path == self._path:
             return None
-        own = os.stat(path)
+        own, head = os.stat(path), _head(path)
+        written = _written(path, own)
         later = [
-            (status.st_mtime_ns, other == self._path, other)
+            (_written(other, status), other == self._path, other)
             for other, status in self._siblings()
-            if status.st_ino != own.st_ino and status.st_size > 0 and status.st_mtime_ns >= own.st_mtime_ns
+            # The same, copied or packed, is not what follows it.
+            if status.st_ino != own.st_ino and status.st_size > 0 and not (head and _head(other) == head)
         ]
-        if later:
-            return min(later)[2]
+        following = [one for one in sorted(later) if one[0] > written]
+        if following:
+            return following[0][2]
         # An empty new file: a writer may have had the old one open when it was renamed.
         renamed_ago = self._clock() - own.st_ctime
         return self._path if renamed_ago > ROTATION_GRACE_SECONDS and self._path.exists() else None
 
     def _read_path(self, path: Path, offset: int, *, lost: bool) -> Chunk:
         try:
-            with open(path, "rb") as file:
-                identity = _identity(os.fstat(file.fileno()).st_ino, file.read(HEAD_BYTES))
-                file.seek(offset)
-                data = file.read(READ_BYTES)
+            if is_packed(path):
+                identity, data = _identify(path) or "", self._packed.read(path, offset, READ_BYTES)
+            else:
+                with open(path, "rb") as file:
+                    identity = _identity(os.fstat(file.fileno()).st_ino, file.read(HEAD_BYTES))
+                    file.seek(offset)
+                    data = file.read(READ_BYTES)
         except FileNotFoundError:
             return Chunk([], "", 0, at_end=True, lost=lost)
         records, consumed, skipped = self._records(data, offset)
         full = len(data) == READ_BYTES
         if not consumed and full:
             consumed, skipped = len(data), skipped + 1
-        return Chunk(records, identity, offset + consumed, not full, lost, skipped)
+        return Chunk(records, identity, offset + consumed, not full, lost, skipped, torn=consumed < len(data))
 
     def _records(self, data: bytes, offset: int) -> tuple[list[tuple[bytes, int]], int, int]:
         """Complete records with the offsets after them, the bytes consumed, records given up."""
@@ -193,10 +218,25 @@ class Tail:
 
 def _identify(path: Path) -> str | None:
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return _identity(os.fstat(file.fileno()).st_ino, file.read(HEAD_BYTES))
-    except OSError:
+    except UNREADABLE:
         return None
+
+
+def _written(path: Path, status: os.stat_result) -> tuple[int, int]:
+    """When its first record was, and when it was written last: rotated files are in this order, however packed."""
+    try:
+        with opened(path) as file:
+            found = _TIME.search(file.read(HEAD_BYTES).partition(b"\n")[0])
+    except UNREADABLE:
+        found = None
+    began = int(float(found[0]) * 1_000_000) if found else status.st_mtime_ns // 1000
+    return began, status.st_mtime_ns
+
+
+def _head(path: Path) -> str:
+    return (_identify(path) or "").partition(":")[2]
 
 
 def _identity(inode: int, head: bytes) -> str:

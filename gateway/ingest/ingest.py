@@ -47,14 +47,23 @@ class Ingest:
     """Reads `source`, writes calls of `node` while it is the node's leader; else it stands by.
 
     `hears`: whether what Asterisk does now reaches the source. While it does not, a call that was
-    asked for and not seen may be under way all the same.
+    asked for and not seen may be under way all the same. `ask_channels`: has Asterisk asked which channels
+    live, because rows were lost; until it has told, `hears` is false.
     """
 
-    def __init__(self, pool: Pool, node: str, source: Source, hears: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        node: str,
+        source: Source,
+        hears: Callable[[], bool] = lambda: True,
+        ask_channels: Callable[[], None] = lambda: None,
+    ) -> None:
         self._pool = pool
         self._node = node
         self._source = source
         self._hears = hears
+        self._ask_channels = ask_channels
         self._alive: frozenset[str] = frozenset()
         self._known: set[str] = set()
         self._leadership = Leadership(pool, node)
@@ -127,12 +136,15 @@ class Ingest:
                     continue
                 others = 0
             if missed:
-                batch, missed = replace(batch, rows=[*missed, *batch.rows]), []
+                batch, missed = replace(batch, rows=[*missed, *batch.rows], lost=True), []
             if batch.rows and (newest := await directories.latest(connection)) != version:
                 version, fold = newest, await self._restore(connection)
             if batch.rows or dict(batch.positions) != dict(where):
                 await self._commit(connection, fold, batch)
                 where = dict(batch.positions)
+            if batch.lost:
+                self._ask_channels()
+                asked_at = None
             self.progress.caught_up = batch.at_end
             if batch.at_end:
                 if asked_at is not None:

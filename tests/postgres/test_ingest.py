@@ -301,6 +301,38 @@ async def test_what_asterisk_has_though_its_beginning_was_missed_did_not_fail(po
 
 
 @pytest.mark.usefixtures("_checked_often")
+async def test_what_was_lost_has_asterisk_asked_before_anything_is_said_to_have_failed(
+    pool: Pool, acme: Directory
+) -> None:
+    """Among it is the beginning of a call that lives, as Asterisk then tells."""
+    call_id = await placed_ago(pool, acme, 30)
+    at = time.time_ns() // 1000
+    feed: list[Row] = [Gap(at)]
+    answered = False
+
+    class Losing(Rows):
+        async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+            batch = await super().read(positions, limit)
+            return replace(batch, lost=Gap(at) in batch.rows)
+
+    asked = asyncio.Event()
+    ingest = Ingest(pool, "pbx1", Losing(feed, 10), lambda: answered or not asked.is_set(), asked.set)
+    task = asyncio.create_task(ingest.run())
+    try:
+        async with asyncio.timeout(20):
+            await asked.wait()
+            feed.append(ChannelsAlive(at, at, frozenset({call_id})))
+            answered = True
+            while ingest.progress.rows < len(feed):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await told_of(pool, call_id, "call.ended") == 0
+
+
+@pytest.mark.usefixtures("_checked_often")
 @pytest.mark.parametrize("marked", [True, False])
 async def test_a_call_of_which_only_the_end_was_heard_is_told_once_as_the_gateways(
     pool: Pool, acme: Directory, marked: bool

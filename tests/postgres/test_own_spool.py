@@ -28,7 +28,8 @@ class Node:
     def __init__(self, pool: Pool, directory: Path) -> None:
         self.directory = directory
         self._writer = SpoolWriter(directory, file_bytes=300)
-        self.ingest = Ingest(pool, "pbx1", SpoolSource(directory))
+        self.asked = asyncio.Event()
+        self.ingest = Ingest(pool, "pbx1", SpoolSource(directory), ask_channels=self.asked.set)
         self._task: asyncio.Task[None] | None = None
         self.hears([Gap(BEGAN), ChannelsAlive(BEGAN, BEGAN, frozenset())])
 
@@ -119,6 +120,7 @@ async def test_a_standby_that_came_too_late_says_so(pool: Pool, acme: Directory,
     assert (await told(pool))[-1] == "call.ended"
     assert json.loads(await pool.fetchval("select document from calls"))["complete"] is False
     assert await pool.fetchval("select gap_at from nodes") is not None
+    assert (leader.asked.is_set(), standby.asked.is_set()) == (False, True)
 
 
 @pytest.mark.usefixtures("_asks_often")

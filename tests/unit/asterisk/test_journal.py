@@ -1,9 +1,12 @@
 """The journal source: Asterisk's files through growth, rotation, truncation and crashes."""
 
 import asyncio
+import bz2
 import gzip
+import lzma
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +40,7 @@ class Journal:
         self.skipped = 0
 
     def new_source(self) -> JournalSource:
-        return JournalSource(self.cel, self.queue, poll_seconds=0.01, settle_seconds=0.0)
+        return JournalSource(self.cel, self.queue, poll_seconds=0.01)
 
     def write(self, *records: bytes, path: Path | None = None) -> None:
         with (path or self.cel).open("ab") as file:
@@ -61,6 +64,12 @@ class Journal:
     async def numbers(self, limit: int = 1000) -> list[int]:
         """Of the CEL rows read: the last number of the unique id."""
         return [int(row.unique_id.rpartition(".")[2]) for row in await self.read(limit) if isinstance(row, CelRow)]
+
+
+def pack(path: Path, how: Callable[[bytes], bytes], suffix: str) -> None:
+    """As log rotation does it, but for the time of the file, which is now."""
+    path.with_name(path.name + suffix).write_bytes(how(path.read_bytes()))
+    path.unlink()
 
 
 @pytest.fixture
@@ -158,6 +167,64 @@ async def test_several_rotations_while_nobody_read(journal: Journal) -> None:
     assert await journal.numbers() == [2, 3, 4]
 
 
+async def test_a_file_that_was_packed_before_it_was_read_to_its_end_is_read_on(journal: Journal) -> None:
+    """And those after it, packed or not; not those before, whenever they were packed."""
+    journal.write(cel(1), cel(2))
+    await journal.numbers()
+    older = journal.directory / "Master.csv.5.gz"
+    older.write_bytes(gzip.compress(cel(0)))
+    journal.write(cel(3), cel(4)[:30])
+    pack(journal.rotate(".4"), gzip.compress, ".gz")
+    journal.write(cel(5), cel(6))
+    pack(journal.rotate(".3"), bz2.compress, ".bz2")
+    journal.write(cel(7))
+    pack(journal.rotate(".2"), lzma.compress, ".xz")
+    journal.write(cel(8))
+    journal.rotate(".1")
+    journal.write(cel(9))
+    os.utime(older)
+    assert await journal.numbers(limit=1) == [3, 5, 6, 7, 8, 9]
+    assert journal.skipped == 1
+
+
+@pytest.mark.parametrize("bytes_at_once", [400, 1 << 20])
+async def test_a_long_packed_file_is_read_on_piece_by_piece(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int
+) -> None:
+    monkeypatch.setattr("gateway.asterisk.tail.READ_BYTES", bytes_at_once)
+    journal.write(cel(1))
+    await journal.numbers()
+    journal.write(*(cel(number) for number in range(2, 40)))
+    pack(journal.rotate(), gzip.compress, ".gz")
+    journal.write(cel(40))
+    assert await journal.numbers(limit=3) == list(range(2, 41))
+
+
+async def test_while_a_file_is_being_packed_it_is_read_as_it_was(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.numbers()
+    journal.write(cel(2))
+    rotated = journal.rotate()
+    journal.write(cel(3))
+    half = gzip.compress(rotated.read_bytes())[:-20]
+    rotated.with_name(f"{rotated.name}.gz").write_bytes(half)
+    assert await journal.numbers() == [2, 3]
+
+
+async def test_a_packed_file_that_is_cut_off_is_told_as_a_gap(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.numbers()
+    journal.write(*(cel(number) for number in range(2, 300)))
+    pack(journal.rotate(), lambda data: gzip.compress(data)[:-200], ".gz")
+    journal.write(cel(300))
+    batch = await journal.source.read(journal.positions, 1000)
+    found = [int(row.unique_id.rpartition(".")[2]) for row in batch.rows if isinstance(row, CelRow)]
+    assert found[:-1] == list(range(2, len(found) + 1))
+    assert found[-1] == 300
+    assert [type(row) for row in batch.rows[-2:]] == [Gap, CelRow]
+    assert batch.lost
+
+
 async def test_a_rotated_file_that_ends_in_a_torn_record_is_left_behind(journal: Journal) -> None:
     journal.write(cel(1), cel(2)[:40])
     await journal.read()
@@ -173,9 +240,21 @@ async def test_a_file_deleted_unread_is_told_as_a_gap(journal: Journal) -> None:
     journal.cel.unlink()
     assert await journal.read() == []
     journal.write(cel(3))
+    batch = await journal.source.read(journal.positions, 10)
+    assert batch.lost
     rows = await journal.read()
     assert [type(row) for row in rows] == [Gap, CelRow]
     assert await journal.read() == []
+
+
+async def test_a_queue_log_deleted_unread_is_told_as_a_gap(journal: Journal) -> None:
+    journal.write(cel(1))
+    journal.write(queue(1), path=journal.queue)
+    await journal.read()
+    journal.queue.unlink()
+    journal.write(queue(2), path=journal.queue)
+    batch = await journal.source.read(journal.positions, 10)
+    assert ([type(row) for row in batch.rows], batch.lost) == ([Gap, QueueRow], True)
 
 
 async def test_a_truncated_file_is_told_as_a_gap(journal: Journal) -> None:

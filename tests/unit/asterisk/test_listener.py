@@ -1,6 +1,8 @@
 """The listener between a scripted peer and the spool, or the journal."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -47,7 +49,7 @@ class Following:
 @pytest.fixture
 async def followed(asterisk: ScriptedPeer, tmp_path: Path) -> AsyncIterator[tuple[Listener, Following]]:
     source = SpoolSource(tmp_path)
-    listener = Listener(asterisk.url, tmp_path, source, pace=QUICK)
+    listener = Listener(asterisk.url, tmp_path, source, pace=QUICK, settle_seconds=0)
     await listener.start()
     yield listener, Following(source)
     await listener.close()
@@ -78,7 +80,7 @@ async def test_gaps_then_the_living_channels_then_what_is_heard(
 
 async def test_until_asterisk_told_its_channels_not_all_is_heard(asterisk: ScriptedPeer, tmp_path: Path) -> None:
     asterisk.answers["CoreShowChannels"] = silence
-    listener = Listener(asterisk.url, tmp_path, SpoolSource(tmp_path), pace=QUICK)
+    listener = Listener(asterisk.url, tmp_path, SpoolSource(tmp_path), pace=QUICK, settle_seconds=0)
     await listener.start()
     try:
         await asterisk.until(lambda: asterisk.count("CoreShowChannels") == 1)
@@ -95,6 +97,48 @@ async def test_every_reconnect_is_a_gap_and_asks_for_the_channels_again(
     asterisk.connection.cut()
     rows = await following.until(5)
     assert [type(row) for row in rows[3:]] == [Gap, ChannelsAlive]
+
+
+async def test_after_rows_were_lost_asterisk_is_asked_which_channels_live(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer has to be written, too: until then it is not known what lives."""
+    listener, following = followed
+    await following.until(3)
+    monkeypatch.setattr("gateway.asterisk.listener.SURVEY_RETRY_SECONDS", 0.01)
+    write, refused = os.write, 0
+
+    def full(descriptor: int, data: bytes) -> int:
+        nonlocal refused
+        if refused == 3:
+            return write(descriptor, data)
+        refused += 1
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("gateway.asterisk.spool.os.write", full)
+    send(asterisk)
+    rows = await following.until(5)
+    assert [type(row) for row in rows[3:]] == [Gap, ChannelsAlive]
+    async with asyncio.timeout(5):
+        while not listener.hears:
+            await asyncio.sleep(0.01)
+    assert (listener.owes, refused) == (False, 3)
+
+
+async def test_who_lost_rows_asks_as_soon_as_there_is_a_link(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following]
+) -> None:
+    listener, following = followed
+    await following.until(3)
+    listener.ask_channels()
+    assert (listener.hears, listener.owes) == (False, True)
+    asterisk.connection.cut()
+    listener.ask_channels()
+    rows = await following.until(5)
+    assert isinstance(rows[-1], ChannelsAlive)
+    async with asyncio.timeout(5):
+        while listener.owes:
+            await asyncio.sleep(0.01)
 
 
 async def test_digits_never_reach_the_disk(
@@ -133,8 +177,8 @@ async def test_system_name_and_version_are_learnt(asterisk: ScriptedPeer, follow
 async def test_with_a_journal_nothing_is_spooled_and_the_reader_is_woken(
     asterisk: ScriptedPeer, tmp_path: Path
 ) -> None:
-    source = JournalSource(tmp_path / "Master.csv", poll_seconds=60, settle_seconds=0)
-    listener = Listener(asterisk.url, None, source, pace=QUICK)
+    source = JournalSource(tmp_path / "Master.csv", poll_seconds=60)
+    listener = Listener(asterisk.url, None, source, pace=QUICK, settle_seconds=0)
     await listener.start()
     try:
         await listener.session.wait_connected(5)
@@ -154,7 +198,12 @@ async def test_hints_get_what_is_no_row(asterisk: ScriptedPeer, tmp_path: Path) 
     hints: asyncio.Queue[str] = asyncio.Queue()
     source = SpoolSource(tmp_path)
     listener = Listener(
-        asterisk.url, tmp_path, source, on_hint=lambda headers: hints.put_nowait(headers["Event"]), pace=QUICK
+        asterisk.url,
+        tmp_path,
+        source,
+        settle_seconds=0,
+        on_hint=lambda headers: hints.put_nowait(headers["Event"]),
+        pace=QUICK,
     )
     await listener.start()
     try:
