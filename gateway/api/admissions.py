@@ -1,10 +1,12 @@
 """Who was let in a moment ago is let in again without asking the database.
 
 Only a yes is remembered, and for half a second: what was revoked or removed anywhere holds everywhere
-within a second, and what was just allowed holds at once.
+within a second, and what was just allowed holds at once. The account's directory is not remembered: what
+was applied holds for the very next request.
 """
 
 from collections import OrderedDict
+from dataclasses import replace
 from time import monotonic
 
 from gateway.store import admission
@@ -30,7 +32,7 @@ class Admissions:
         found = await admission.look_up(pool, key_id, ip or None)
         self._granted.pop((key_id, ip), None)
         if found is not None and found.live and found.allowed:
-            self._granted[key_id, ip] = (asked_at, found)
+            self._granted[key_id, ip] = (asked_at, replace(found, directory=None))
             while len(self._granted) > MOST_ENTRIES:
                 self._granted.popitem(last=False)
         return found

@@ -15,18 +15,20 @@ from gateway.api.context import ApiContext, context_of
 from gateway.api.problems import Problem, invalid, unknown_parameter
 from gateway.store import audit, keys
 from gateway.store.admission import Admission
+from gateway.store.directories import DirectoryVersion
 
 KEY_PARAMETERS = frozenset({"token", "key", "api_key", "apikey", "access_token", "authorization"})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The account that asks, by which key, from where."""
+    """The account that asks, by which key, from where; `directory`: the account's now, None if it was not asked."""
 
     account: str
     key_id: str
     scopes: tuple[str, ...]
     ip: str
+    directory: DirectoryVersion | None
 
     @property
     def actor(self) -> str:
@@ -76,7 +78,7 @@ async def authenticate(request: Request) -> Caller:
         await _note_refusal(request, found.key, ip, "ip.refused", ip)
         raise _unauthorised("ip_not_allowed", f"The address {ip or 'unknown'} is not allowed.", ip)
     await _note_use(context, found.key, ip)
-    return Caller(found.key.account, found.key.id, found.key.scopes, ip)
+    return Caller(found.key.account, found.key.id, found.key.scopes, ip, found.directory)
 
 
 def _opens(found: Admission, secret_sha256: bytes) -> bool:

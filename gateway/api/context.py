@@ -1,11 +1,12 @@
 """What the API works with, handed to it once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.requests import Request
 
+from gateway.api.read_directories import ReadDirectories
 from gateway.asterisk.calls_control import ControlSession
 from gateway.store.connection import Pool
 from gateway.store.networks import Network
@@ -36,6 +37,7 @@ class ApiContext:
     trusted_proxies: tuple[Network, ...] = ()
     forwarded_header: str | None = None
     status: Callable[[], Mapping[str, object]] = _no_status
+    directories: ReadDirectories = field(default_factory=ReadDirectories)
 
 
 def context_of(request: Request) -> ApiContext:

@@ -6,10 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.auth import Caller, Handler
-from gateway.api.context import ApiContext, context_of
+from gateway.api.context import context_of
+from gateway.api.directory_of import directory_of
 from gateway.api.parameters import ListParameters, read
-from gateway.api.problems import Problem
-from gateway.calls.directory import Directory
 from gateway.store import directories, listings
 
 
@@ -18,7 +17,7 @@ def rows_of(kind: listings.Kind, model: type[ListParameters]) -> Handler:
 
     async def handler(request: Request, caller: Caller) -> Response:
         context = context_of(request)
-        directory = await directory_of(context, caller.account)
+        directory = await directory_of(context, caller)
         known = await directories.users_ever(context.pool, caller.account)
         asked, wanted = read(model, request.query_params, directory, known)
         page = await listings.page(
@@ -35,13 +34,6 @@ def rows_of(kind: listings.Kind, model: type[ListParameters]) -> Handler:
         return Response(_envelope(page), media_type="application/json", headers=headers)
 
     return handler
-
-
-async def directory_of(context: ApiContext, account: str) -> Directory:
-    directory = await directories.current(context.pool, account)
-    if directory is None:
-        raise Problem(409, "no_directory", "No directory was applied for this account yet.")
-    return directory
 
 
 def _envelope(page: listings.Page) -> str:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from gateway.api.auth import Caller
 from gateway.api.context import context_of
+from gateway.api.directory_of import directory_of
 from gateway.api.directory_page import DirectoryPage
-from gateway.api.lists import directory_of
 from gateway.asterisk.devices import DeviceState
 from gateway.asterisk.live import Answer, Live
 from gateway.asterisk.queues import Member, Queue, Waiting
@@ -35,7 +35,7 @@ PRESENCE: tuple[tuple[DeviceState, Presence], ...] = (
 
 async def list_users(request: Request, caller: Caller) -> Response:
     """`GET /v1/users`."""
-    directory = await directory_of(context_of(request), caller.account)
+    directory = await directory_of(context_of(request), caller)
     page = DirectoryPage(request, directory.users)
     live = await _devices(request, directory)
     rows = [_user(user, live.shown if live else None) for user in page.items]
@@ -44,7 +44,7 @@ async def list_users(request: Request, caller: Caller) -> Response:
 
 async def list_ring_groups(request: Request, caller: Caller) -> Response:
     """`GET /v1/ring-groups`."""
-    directory = await directory_of(context_of(request), caller.account)
+    directory = await directory_of(context_of(request), caller)
     page = DirectoryPage(request, directory.ring_groups)
     live = await _devices(request, directory)
     users = {user.number: user for user in directory.users}
@@ -54,7 +54,7 @@ async def list_ring_groups(request: Request, caller: Caller) -> Response:
 
 async def list_numbers(request: Request, caller: Caller) -> Response:
     """`GET /v1/numbers`."""
-    directory = await directory_of(context_of(request), caller.account)
+    directory = await directory_of(context_of(request), caller)
     page = DirectoryPage(request, directory.numbers)
     return page.answer([{"number": number} for number in page.items])
 
@@ -62,7 +62,7 @@ async def list_numbers(request: Request, caller: Caller) -> Response:
 async def list_queues(request: Request, caller: Caller) -> Response:
     """`GET /v1/queues`. What is live of a queue that another account has too is nobody's to see."""
     context = context_of(request)
-    directory = await directory_of(context, caller.account)
+    directory = await directory_of(context, caller)
     page = DirectoryPage(request, directory.queues)
     live = await _queues(request, directory)
     if live is None:

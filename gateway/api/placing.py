@@ -24,7 +24,7 @@ from gateway.api.calls import as_asked_for, connected, json_text
 from gateway.api.codes import ProblemCode
 from gateway.api.context import ApiContext, CallSession, context_of
 from gateway.api.destinations import blocked, fault_of_destination
-from gateway.api.lists import directory_of
+from gateway.api.directory_of import directory_of
 from gateway.api.problems import DATABASE_AWAY, Fault, Problem, invalid, unavailable
 from gateway.api.who import Unresolved, user_of
 from gateway.asterisk import calls_control, devices, originate
@@ -103,7 +103,7 @@ async def place(context: ApiContext, caller: Caller, asked: PlaceCall, key: str 
     # Before the directory is asked, which may be another since.
     if key is not None and (first := await originations.by_key(context.pool, caller.account, key, now)):
         return _replayed(first, digest, now)
-    directory = await directory_of(context, caller.account)
+    directory = await directory_of(context, caller)
     if not is_on(directory, context.node):
         # Under the names of this account's devices, others may ring here.
         raise Problem(409, "other_node", f"The account is not on node {context.node}: ask its gateway.")

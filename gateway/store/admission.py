@@ -1,9 +1,10 @@
-"""Whether a key opens an account's door from an address: one question to the database."""
+"""Whether a key opens an account's door from an address, and what lies behind it: one question to the database."""
 
 from dataclasses import dataclass
 
 from gateway.store import keys
 from gateway.store.connection import Connection, Pool
+from gateway.store.directories import DirectoryVersion
 from gateway.store.keys import ApiKey
 
 
@@ -11,12 +12,14 @@ from gateway.store.keys import ApiKey
 class Admission:
     """`live`: neither revoked nor expired. `allowed`: the address is in one of the account's networks.
 
-    Whose secret it is, the caller compares.
+    `directory`: the account's at the moment of asking, None where none was applied yet. Whose secret it is,
+    the caller compares.
     """
 
     key: ApiKey
     live: bool
     allowed: bool
+    directory: DirectoryVersion | None
 
 
 async def look_up(connection: Connection | Pool, key_id: str, ip: str | None) -> Admission | None:
@@ -27,11 +30,19 @@ async def look_up(connection: Connection | Pool, key_id: str, ip: str | None) ->
                k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) as live,
                exists (
                    select from allowed_networks n where n.account_id = k.account_id and n.network >>= $2::text::inet
-               ) as allowed
+               ) as allowed,
+               v.version as directory_version, v.applied_at as directory_applied_at
         from api_keys k
+        join accounts a on a.id = k.account_id
+        left join directory_versions v on v.account_id = a.id and v.version = a.directory_version
         where k.id = $1
         """,
         key_id,
         ip,
     )
-    return Admission(keys.from_record(record), record["live"], record["allowed"]) if record else None
+    if record is None:
+        return None
+    directory = None
+    if record["directory_version"] is not None:
+        directory = DirectoryVersion(record["account_id"], record["directory_version"], record["directory_applied_at"])
+    return Admission(keys.from_record(record), record["live"], record["allowed"], directory)

@@ -7,6 +7,7 @@ number is nobody's any more; a number that passes to another name is another per
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from gateway.calls.directory import Directory, User
@@ -28,6 +29,18 @@ class KnownUser:
     number: str
     name: str
     removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryVersion:
+    """One state of an account's directory; what it holds never changes.
+
+    The time tells it from one of the same number, counted again after a backup was restored.
+    """
+
+    account: str
+    number: int
+    applied_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,27 @@ async def current(connection: Connection | Pool, account: str) -> Directory | No
         "select v.document::text from accounts a join directory_versions v "
         "on v.account_id = a.id and v.version = a.directory_version where a.id = $1",
         account,
+    )
+    return None if document is None else Directory.from_document(json.loads(document))
+
+
+async def version_of(connection: Connection | Pool, account: str) -> DirectoryVersion | None:
+    """Which one is the account's now; None where none was applied yet."""
+    record = await connection.fetchrow(
+        "select v.version, v.applied_at from accounts a join directory_versions v "
+        "on v.account_id = a.id and v.version = a.directory_version where a.id = $1",
+        account,
+    )
+    return None if record is None else DirectoryVersion(account, record["version"], record["applied_at"])
+
+
+async def of_version(connection: Connection | Pool, version: DirectoryVersion) -> Directory | None:
+    """None where the database no longer has it."""
+    document = await connection.fetchval(
+        "select document::text from directory_versions where account_id = $1 and version = $2 and applied_at = $3",
+        version.account,
+        version.number,
+        version.applied_at,
     )
     return None if document is None else Directory.from_document(json.loads(document))
 

@@ -1,6 +1,7 @@
 """Keys, allowed networks and the audit log on a real Postgres."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -97,6 +98,24 @@ async def test_who_is_in_an_allowed_network(pool: Pool, network: str, address: s
     await networks.allow(pool, "acme", networks.parse_network(network))
     key_id = await a_key(pool)
     assert await is_allowed(pool, key_id, address) is allowed
+
+
+async def test_the_directory_is_told_as_it_is_now(pool: Pool, acme: Directory) -> None:
+    key_id = await a_key(pool)
+    before = await look_up(pool, key_id, None)
+    renamed = replace(acme, name="Acme & Daughters")
+    async with pool.acquire() as connection:
+        await directories.apply(connection, renamed)
+    after = await look_up(pool, key_id, None)
+    assert before is not None
+    assert before.directory is not None
+    assert after is not None
+    assert after.directory is not None
+    assert after.directory == await directories.version_of(pool, "acme")
+    assert await directories.of_version(pool, before.directory) == acme
+    assert await directories.of_version(pool, after.directory) == renamed
+    restored = replace(after.directory, applied_at=after.directory.applied_at + timedelta(seconds=1))
+    assert await directories.of_version(pool, restored) is None
 
 
 async def test_an_empty_list_allows_nobody(pool: Pool) -> None:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from gateway.api.auth import Caller
 from gateway.api.bodies import from_fields, from_json, media_type, read_bytes
 from gateway.api.context import context_of
+from gateway.api.directory_of import directory_of
 from gateway.api.drop_in import envelope
-from gateway.api.lists import directory_of
 from gateway.api.placing import PlaceCall, idempotency_key, place
 from gateway.api.problems import Fault, Problem, invalid
 from gateway.calls.directory import Directory, User
@@ -47,7 +47,7 @@ async def call_to_number(request: Request, caller: Caller) -> Response:
     key = idempotency_key(request)
     asked = await _read(request)
     context = context_of(request)
-    directory = await directory_of(context, caller.account)
+    directory = await directory_of(context, caller)
     user = _user(directory, asked.user_number)
     wanted = PlaceCall(
         user=user.id,
