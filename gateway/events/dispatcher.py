@@ -17,7 +17,7 @@ from gateway.events.envelope import event_text
 from gateway.events.schedule import next_try
 from gateway.events.secrets import SecretBox, SecretKeyError
 from gateway.store import webhooks
-from gateway.store.connection import DRIVER_ERRORS, Pool
+from gateway.store.connection import DRIVER_ERRORS, Pool, told_to_end
 
 AT_ONCE = 20
 TIMEOUT_SECONDS = 10.0
@@ -49,6 +49,8 @@ class Dispatcher:
                         await self._listen(client)
                     except DATABASE_ERRORS as error:
                         log.warning("dispatcher.interrupted", error=str(error) or type(error).__name__)
+                    if told_to_end():
+                        return
                     await asyncio.sleep(DATABASE_AWAY_SECONDS)
             finally:
                 await self._stop_sending()
@@ -58,7 +60,7 @@ class Dispatcher:
         async with self._pool.acquire() as listener:
             await listener.add_listener("events", self._notified)
             try:
-                while not listener.is_closed():
+                while not listener.is_closed() and not told_to_end():
                     await self._round(client)
             finally:
                 # A connection that died in the meantime has nothing to remove, and says so.

@@ -18,7 +18,7 @@ from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
 from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
-from gateway.store.connection import DRIVER_ERRORS, Connection, Pool
+from gateway.store.connection import DRIVER_ERRORS, Connection, Pool, told_to_end
 from gateway.store.errors import Fenced
 
 BATCH_ROWS = 2_000
@@ -100,6 +100,8 @@ class Ingest:
             except Exception as error:
                 self._interrupted(error)
                 log.error("ingest.failed", node=self._node, exc_info=error)
+            if told_to_end():
+                break
             failures = 0 if self.progress.rows > rows_before else failures
             await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
             failures += 1
@@ -122,7 +124,7 @@ class Ingest:
         self.progress.running, self.progress.last_error = True, None
         checked_at = 0.0
         loop = asyncio.get_running_loop()
-        while True:
+        while not told_to_end():
             heard_so_far = self._hears()
             due = heard_so_far and loop.time() - checked_at > OVERDUE_CHECK_SECONDS
             asked_at = await placed.now(connection) if due else None

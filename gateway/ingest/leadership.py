@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import structlog
 
 from gateway.store import leases
-from gateway.store.connection import Connection, Pool
+from gateway.store.connection import Connection, Pool, told_to_end
 from gateway.store.leases import Holder
 
 ASK_AGAIN_SECONDS = 1.0
@@ -58,6 +58,8 @@ class Leadership:
         async with self._pool.acquire() as own:
             while True:
                 free, self.epoch = await leases.look(own, self._node)
+                if told_to_end():
+                    return
                 if free:
                     break
                 self._is("standby")
@@ -96,7 +98,7 @@ class Leadership:
             await self._give_up(own)
 
     async def _renew(self, own: Connection) -> None:
-        while True:
+        while not told_to_end():
             await asyncio.sleep(leases.RENEWAL_SECONDS)
             await leases.renew(own, self._node, self._own_epoch)
 

@@ -18,7 +18,7 @@ from gateway.calls.instant import from_datetime
 from gateway.ingest.auditing import Audit
 from gateway.ingest.ingest import Ingest
 from gateway.store import audited, directories, partitions, positions, retention, settled
-from gateway.store.connection import DRIVER_ERRORS, Pool
+from gateway.store.connection import DRIVER_ERRORS, Pool, told_to_end
 
 DAYS_AHEAD = 7
 MONTHS_AHEAD = 2
@@ -124,6 +124,8 @@ class Upkeep:
             except Exception as error:
                 log.error("upkeep.failed", what=act.__name__, exc_info=error)
                 failed = True
+            if told_to_end():
+                return
             await asyncio.sleep(min(pause, AGAIN_SECONDS if failed else pause if leads else LEADS_SECONDS))
 
 

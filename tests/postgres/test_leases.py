@@ -311,6 +311,33 @@ async def test_a_standby_waits_and_takes_over_at_once_when_the_leader_ends_order
 
 
 @pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("lost_in", ["an error of the driver", "an answer"])
+async def test_a_writer_ends_though_a_dying_connection_took_its_cancellation(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, lost_in: str
+) -> None:
+    looking, look = asyncio.Event(), leases.look
+
+    async def dies(connection: Connection, node: str) -> tuple[bool, int]:
+        if looking.is_set():
+            return await look(connection, node)
+        looking.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if lost_in == "an answer":
+                return False, 1
+            raise asyncpg.InterfaceError("connection is closed") from None
+        raise AssertionError("it was not cancelled")
+
+    monkeypatch.setattr("gateway.store.leases.look", dies)
+    writer = asyncio.create_task(Pausing(pool, FEED, 3).run())
+    await looking.wait()
+    writer.cancel()
+    done, _ = await asyncio.wait({writer}, timeout=10)
+    assert done, "it tries again for ever"
+
+
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("seed", range(6))
 async def test_whoever_is_paused_or_killed_whenever_nothing_is_lost_or_doubled(
     pool: Pool, database_url: str, undisturbed: dict[str, list[tuple[Any, ...]]], seed: int
