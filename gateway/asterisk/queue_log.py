@@ -13,6 +13,7 @@ _POSITIONS: dict[str, tuple[int | None, int | None]] = {
     "EXITWITHTIMEOUT": (5, 6),
     "EXITEMPTY": (5, 6),
     "EXITWITHKEY": (6, 7),
+    "WITHDRAW": (5, 6),
     "JOINEMPTY": (None, None),
     "CONNECT": (None, None),
     "COMPLETEAGENT": (None, None),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.calls.channels import Channel, channel_from
-from gateway.calls.rows import CelRow, ChannelsAlive, Instant, QueueRow
+from gateway.calls.rows import QUEUE_OVER, CelRow, ChannelsAlive, Instant, QueueRow
 
 
 class UserEvent(NamedTuple):
@@ -91,6 +91,18 @@ class CallFacts:
     @property
     def all_ids_ended(self) -> bool:
         return self.ended_linked_ids.issuperset(self.linked_ids)
+
+    @property
+    def queues_told_all(self) -> bool:
+        """Whether as many visits to queues were told to be over as were told to have begun.
+
+        By number: the end is told of the channel that took the caller's place, if one did. AMI tells an end twice,
+        once as LEAVE.
+        """
+        events = [row.event for row in self.queue_rows]
+        left = events.count("LEAVE")
+        ended = sum(1 for event in events if event in QUEUE_OVER) - left - events.count("JOINEMPTY")
+        return max(left, ended) >= events.count("ENTERQUEUE")
 
     def legs(self) -> Iterator[Channel]:
         """The called legs, Local halves looked through."""

@@ -4,9 +4,9 @@ Theory of operation. A row belongs to the call that holds its linked id or its u
 of an unknown linked id opens a call. When a row shows that two calls share a channel - the same
 unique id under another linked id, the same bridge, or a PICKUP, ATTENDEDTRANSFER or PARK_END that
 names a channel of the other - the younger joins the older. A call is over when all its channels have ended and
-all its linked ids have; LINKEDID_END alone can come early, when a channel moved on unseen, so a
-call that has only one of the two is given some of the source's own time to show more, and is then
-closed as incomplete. No clock is read: time is what the rows say.
+all its linked ids have, and each queue has told of its visits' ends; LINKEDID_END alone can come early, when a
+channel moved on unseen, so a call that lacks one of these is given some of the source's own time to
+show more, and is then closed as incomplete. No clock is read: time is what the rows say.
 
 `Fold.take` is called row by row; `drain` gives what changed since the last drain. Events are
 decided row by row, so that they do not depend on how rows were batched.
@@ -34,6 +34,9 @@ DOUBT = 30_000_000
 
 LONG_DOUBT = 24 * 3_600_000_000
 """The same, where a channel may still talk though its linked id was said to be over."""
+
+QUEUE_DOUBT = 2_000_000
+"""The same, where all has ended but a queue has not told how a visit ended: AMI sends it beside CEL, in no order."""
 
 LATE = 10_000
 """Linked ids of calls that are over, which are remembered: a late row of one opens no new call."""
@@ -95,6 +98,7 @@ class Fold:
         self._by_name: dict[str, OpenCall] = {}
         self._by_bridge: dict[str, OpenCall] = {}
         self._doubtful: dict[int, OrderedDict[str, tuple[Instant, OpenCall]]] = {
+            QUEUE_DOUBT: OrderedDict(),
             DOUBT: OrderedDict(),
             LONG_DOUBT: OrderedDict(),
         }
@@ -173,7 +177,10 @@ class Fold:
         """Close the call if it is over, or doubt that it is not."""
         self._believe(call)
         if call.facts.all_channels_ended and call.facts.all_ids_ended:
-            self._close(call)
+            if call.facts.queues_told_all:
+                self._close(call)
+            else:
+                self._doubtful[QUEUE_DOUBT][call.id] = (at, call)
         elif call.facts.all_channels_hung_up:
             self._doubtful[DOUBT][call.id] = (at, call)
         elif call.facts.all_ids_ended:
@@ -227,6 +234,8 @@ class Fold:
         if call:
             call.facts.queue_rows.append(row)
             self._touch(call)
+            if call.id in self._doubtful[QUEUE_DOUBT]:
+                self._weigh(call, row.at)
             return
         self._queue_rows.setdefault(row.unique_id, []).append(row)
         if len(self._queue_rows) > PENDING_QUEUE_ROWS:

@@ -63,6 +63,15 @@ class QueueRow:
     original_position: int | None = None
 
 
+QUEUE_ENTERING = ("ENTERQUEUE", "JOINEMPTY")
+
+QUEUE_LEAVING = ("ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "WITHDRAW", "LEAVE")
+"""The events that tell the position of a caller who left unanswered; only AMI tells that of one who was answered."""
+
+QUEUE_OVER = frozenset((*QUEUE_LEAVING, "CONNECT", "JOINEMPTY"))
+"""The events of which each visit that is over has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """The source heard nothing from before this row until it: open calls may lack rows."""

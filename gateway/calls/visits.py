@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gateway.calls.case import Case
 from gateway.calls.dialling import Ringing
 from gateway.calls.record import Attempt, GroupRef, UserRef, Visit, VisitKind
-from gateway.calls.rows import SAME_MOMENT, Instant, QueueRow
+from gateway.calls.rows import QUEUE_ENTERING, QUEUE_LEAVING, QUEUE_OVER, SAME_MOMENT, Instant, QueueRow
 from gateway.calls.talk import Talk, connected_ms
 
 BY_DIALPLAN = "dialplan/builtin"
@@ -24,14 +24,6 @@ QUEUE_LOG_STATUS = {
 }
 """queue_log's events (Asterisk: queue_log(5)) as a visit's status. ABANDON is not among them: AMI
 tells it of a caller who waited in vain, too."""
-
-ENTERING = ("ENTERQUEUE", "JOINEMPTY")
-
-LEAVING = ("ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY", "LEAVE")
-"""The events that tell the position of a caller who left unanswered; only AMI tells that of one who was answered."""
-
-OVER = frozenset((*LEAVING, "CONNECT", "JOINEMPTY"))
-"""The events of which each visit that is over has one."""
 
 QUEUESTATUS = {
     "TIMEOUT": "timed_out",
@@ -122,7 +114,7 @@ def visit(case: Case, call_id: str, span: VisitSpan, rung: tuple[Attempt, ...], 
         wait_ms=None if waited_until is None else (waited_until - span.started_at) // 1000,
         talk_ms=_talk_ms(case, span, until) if talk else 0,
         position_at_entry=_position(span, "ENTERQUEUE"),
-        position_at_leave=None if talk else _position(span, *LEAVING),
+        position_at_leave=None if talk else _position(span, *QUEUE_LEAVING),
     )
 
 
@@ -194,7 +186,7 @@ def _told_by_queues(case: Case) -> dict[tuple[str, str], list[list[QueueRow]]]:
     told: dict[tuple[str, str], list[list[QueueRow]]] = {}
     for row in case.facts.queue_rows:
         visits = told.setdefault((row.unique_id, row.queue), [])
-        if not visits or row.event in ENTERING:
+        if not visits or row.event in QUEUE_ENTERING:
             visits.append([])
         visits[-1].append(row)
     return told
@@ -212,8 +204,8 @@ def told_whole(span: VisitSpan) -> bool:
     if not span.queue_rows:
         return True
     events = [row.event for row in span.queue_rows]
-    ended = span.ended_at is None or not OVER.isdisjoint(events)
-    return events[0] in ENTERING and ended
+    ended = span.ended_at is None or not QUEUE_OVER.isdisjoint(events)
+    return events[0] in QUEUE_ENTERING and ended
 
 
 def _position(span: VisitSpan, *events: str) -> int | None:

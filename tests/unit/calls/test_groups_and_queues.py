@@ -109,3 +109,33 @@ def test_a_queues_time_out_is_known_from_queue_log() -> None:
 def test_why_a_caller_left_a_queue_is_not_guessed() -> None:
     table = QUEUE + NOBODY.format(exten="700", app="Queue(support,tT,,,12)", said="")
     assert told(table).visits[0].status == "left"
+
+
+LEFT = """
+4.000 HANGUP       PJSIP/102-1 u=.1 l=.0 0
+4.000 HANGUP       PJSIP/103-2 u=.2 l=.0 0
+4.000 APP_END      PJSIP/trunk-0 u=.0 l=.0 700@from-internal app=Queue(support,tT,,,12)
+4.000 HANGUP       PJSIP/trunk-0 u=.0 l=.0 0 PJSIP/trunk-0 CANCEL
+4.000 LINKEDID_END PJSIP/trunk-0 u=.0 l=.0
+"""
+
+
+def ami_rows(*events: str, at: float = 4.0) -> list[Row]:
+    return [QueueRow(event, START + round(at * 1_000_000), "1795489263.0", "support", position=2) for event in events]
+
+
+def test_a_queue_may_tell_of_a_leaving_after_the_call_is_over() -> None:
+    """AMI sends queue events beside CEL, in no order."""
+    table = QUEUE + LEFT
+    for late in (["ABANDON", "LEAVE"], ["LEAVE"]):
+        (record,), events = fold([*ami_rows("ENTERQUEUE", at=0), *rows(table), *ami_rows(*late)])
+        assert (record.settled, record.complete, record.visits[0].position_at_leave) == (True, True, 2)
+        assert [event.type for event in events].count("call.ended") == 1
+        assert events[-1].type == "call.ended"
+
+
+def test_a_call_whose_queue_tells_no_leaving_ends_all_the_same() -> None:
+    table = QUEUE + LEFT
+    another = rows("9.000 CHAN_START PJSIP/102-9 u=.9 l=.9 103@from-internal")
+    (record, _), _ = fold([*ami_rows("ENTERQUEUE", at=0), *rows(table), *another])
+    assert (record.outcome, record.settled, record.complete) == ("abandoned", True, False)
