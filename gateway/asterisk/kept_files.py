@@ -5,7 +5,7 @@ Unlike a recorded file of somebody's, what cannot be read here was passed over b
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gateway.asterisk.journal import LONGEST_QUEUE_SECONDS
 from gateway.asterisk.packed import NOT_READ, opened
 from gateway.asterisk.recorded import NamedFile, Recorded
 from gateway.calls.row_json import row_from_json
-from gateway.calls.rows import CelRow, Instant, QueueRow
+from gateway.calls.rows import CelRow, Gap, Instant, QueueRow, Row
 
 MOST_BEFORE = 100_000
 SLACK = 86_400_000_000
@@ -42,6 +42,20 @@ class KeptFiles:
         found = self._spooled() if self.journal is None else self._journalled(since)
         return (row for row in found if since <= row.at < until)
 
+    def gaps(self) -> list[tuple[Instant, Instant]]:
+        """From when to when the spool's rows are missing, by the rows around; the journal has no such times."""
+        found: list[tuple[Instant, Instant]] = []
+        since: Instant | None = None
+        heard: Instant = 0
+        for row in self._spool_rows() if self.journal is None else ():
+            if isinstance(row, Gap):
+                since = heard if since is None else since
+            else:
+                if since is not None:
+                    found.append((since, row.at))
+                since, heard = None, row.at
+        return found
+
     def _journalled(self, since: Instant) -> Iterator[CelRow | QueueRow]:
         with ExitStack() as stack:
             cel = [_opened(path, stack) for path in _of_time(self.journal, since)]
@@ -59,6 +73,9 @@ class KeptFiles:
             yield from rows
 
     def _spooled(self) -> Iterator[CelRow | QueueRow]:
+        return (row for row in self._spool_rows() if isinstance(row, CelRow | QueueRow))
+
+    def _spool_rows(self) -> Iterator[Row]:
         if self.spool is None:
             return
         # Standbys have a spool of their own beside it, and may have been the writer.
@@ -68,12 +85,8 @@ class KeptFiles:
             except FileNotFoundError:
                 continue
             for line in lines:
-                try:
-                    row = row_from_json(line)
-                except ValueError:
-                    continue
-                if isinstance(row, CelRow | QueueRow):
-                    yield row
+                with suppress(ValueError):
+                    yield row_from_json(line)
 
 
 def _siblings(path: Path | None) -> list[Path]:

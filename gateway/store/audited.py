@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,17 @@ STORED = """
 select at, seq, row::text as row from raw_rows
 where node = $1 and at >= $2 and at < $3 and (at, seq) > ($4, $5) and unique_id <> ''
 order by at, seq limit $6
+"""
+
+GAPS = """
+select (select r.at from raw_rows r
+        where r.node = $1 and r.seq < g.seq and r.seq > g.seq - 1000 and r.unique_id <> ''
+        order by r.seq desc limit 1) as since,
+       (select r.at from raw_rows r
+        where r.node = $1 and r.seq > g.seq and r.seq < g.seq + 1000 and (r.unique_id <> '' or r.row ->> 0 = 'alive')
+        order by r.seq limit 1) as until
+from raw_rows g
+where g.node = $1 and g.at >= $2 and g.at < $3 and g.linked_id = '' and g.unique_id = '' and g.row ->> 0 = 'gap'
 """
 
 CALLS = """
@@ -53,6 +64,9 @@ select min(account_id) as account_id, linked_id, min(id::text) as id from (
     where node = $1 and started_at >= $2 and started_at < $3 and merged_into is null) as each
 group by linked_id having count(*) > 1
 """
+
+
+CLOCKS_APART = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,12 @@ async def stored(
     """Rows of channels and queues in the order of their times, which is nearly that of their file."""
     found = await connection.fetch(STORED, node, since, until, *after, limit)
     return [(row["at"], row["seq"], row["row"]) for row in found]
+
+
+async def gaps(connection: Connection, node: str, since: datetime, until: datetime) -> list[tuple[Instant, Instant]]:
+    """From when to when nothing was heard: by the rows around, since a gap itself bears the gateway's time."""
+    found = await connection.fetch(GAPS, node, since - CLOCKS_APART, until + CLOCKS_APART, timeout=PATIENCE)
+    return [(from_datetime(row["since"] or since), from_datetime(row["until"] or until)) for row in found]
 
 
 async def first_stored(connection: Connection, node: str) -> Instant | None:

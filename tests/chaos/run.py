@@ -64,7 +64,7 @@ class Result:
 
     @property
     def right(self) -> bool:
-        return self.verdict.right and self.caught_up and self.audit in ("agrees", "absent")
+        return self.verdict.right and self.caught_up and self.audit == "agrees"
 
     def figures(self) -> dict[str, Any]:
         kinds = Counter(truth.call.kind for truth in self.truths)
@@ -224,17 +224,16 @@ def _deafness(plant: Plant, since: float) -> Deafness:
 
 
 async def _audit(plant: Plant) -> str:
-    """`gateway audit`: agrees, differs, or absent."""
-    leader = await plant.leader()
-    status, output, errors = await leader.command("audit", "--help")
-    if status:
-        return "absent"
+    """`gateway audit`, of the leader's files and of the standby's: agrees, or differs."""
     day = 86_400
     moments = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + shift)) for shift in (-day, 60)]
-    status, output, errors = await leader.command("audit", "--from", moments[0], "--to", moments[1])
-    if status:
-        print(output + errors, file=sys.stderr)
-    return "differs" if status else "agrees"
+    agrees = True
+    for service in plant.gateways:
+        status, output, errors = await service.command("audit", "--from", moments[0], "--to", moments[1])
+        if status:
+            print(f"audit of {service.name}:\n{output}{errors}", file=sys.stderr)
+        agrees = agrees and not status
+    return "agrees" if agrees else "differs"
 
 
 def _leave(place: Path, plant: Plant, play: Play, documents: Sequence[Document], events: Sequence[Document]) -> None:

@@ -14,7 +14,7 @@ from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.kept_files import KeptFiles
 from gateway.calls.directory import Directory
 from gateway.calls.row_json import row_to_json
-from gateway.calls.rows import CelRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.directory_file import read
 from gateway.ingest.upkeep import audit_day
 from gateway.store import audited, directories
@@ -22,13 +22,14 @@ from gateway.store.connection import Pool
 from tests.lab.recordings import DIRECTORIES, RECORDINGS
 from tests.postgres.test_ingest import read_all
 from tests.postgres.test_rebuild import DAY, Run, command, later
-from tests.unit.calls.tables import rows
+from tests.unit.calls.tables import START, rows
 from tests.unit.calls.test_direct_calls import ANSWERED
 from tests.unit.calls.test_groups_and_queues import BOB_ANSWERS, GROUP
 
 __all__ = ["command"]
 
 THREE: list[Row] = [*rows(GROUP + BOB_ANSWERS), *later(rows(ANSWERED), 60, "x"), *later(rows(ANSWERED), 120, "y")]
+ANSWERED_ROWS = rows(ANSWERED)
 
 
 def spooled(directory: Path, feed: Sequence[Row]) -> None:
@@ -107,6 +108,33 @@ async def test_rows_of_the_files_and_rows_that_are_stored(
     # AMI's times are those of telling: the journal's row of the same act is the same row.
     spooled(data / "spool", [replace(row, at=row.at + 700) for row in THREE if isinstance(row, CelRow)])
     assert await kinds(command) == {}
+
+
+async def test_what_another_gateway_heard_in_a_gap_is_no_difference(
+    pool: Pool, acme: Directory, data: Path, command: Run
+) -> None:
+    """The writer missed the second call, which a standby heard; and what it missed itself is in no file of its."""
+    first, second = THREE[: -2 * len(ANSWERED_ROWS)], THREE[-2 * len(ANSWERED_ROWS) : -len(ANSWERED_ROWS)]
+    third = THREE[-len(ANSWERED_ROWS) :]
+    gap: list[Row] = [Gap(START), Gap(START + 90_000_000), ChannelsAlive(third[0].at, third[0].at, frozenset())]
+    await read_all(pool, [*first, *gap, *third])
+    spooled(data / "spool", [*first, *second, *third])
+    assert await kinds(command) == {}
+    spooled(data / "spool", [*first[:4], replace(first[4], at=first[4].at + 1), *first[4:], *second, *third])
+    assert await kinds(command) == {"not_stored": 1}
+    spooled(data / "spool", [*gap, *third])
+    assert await kinds(command) == {}
+
+
+async def test_what_the_writer_heard_in_a_gap_of_ones_own_is_no_difference(
+    pool: Pool, acme: Directory, data: Path, command: Run
+) -> None:
+    await read_all(pool, THREE)
+    spooled(data / "spool", [*THREE[:5], Gap(START + 90_000_000), *THREE[-3:]])
+    assert await kinds(command) == {}
+    first = THREE[: -2 * len(ANSWERED_ROWS)]
+    spooled(data / "spool", [*first[:1], *first[2:], Gap(START + 90_000_000), *THREE[-3:]])
+    assert await kinds(command) == {"not_in_files": 1}
 
 
 async def test_records_that_rows_do_not_give_and_rows_that_no_record_tells(
