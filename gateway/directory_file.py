@@ -14,7 +14,7 @@ import phonenumbers
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gateway.calls.directory import Directory, Group, Outbound, Trunk, User
+from gateway.calls.directory import Directory, Group, Limits, Outbound, Trunk, User
 from gateway.numbering import to_e164
 
 
@@ -89,6 +89,11 @@ class OutboundPart(_Part):
     simultaneous_calls: Annotated[int, Field(ge=1, le=100_000)] = 10
 
 
+class LimitsPart(_Part):
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
+    requests_per_minute_per_key: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+
+
 class DirectoryPart(_Part):
     account: Identifier
     name: Name
@@ -103,6 +108,7 @@ class DirectoryPart(_Part):
     ring_groups: list[RingGroupPart] = []
     inbound_routes: dict[str, Annotated[str, BeforeValidator(_text)]] = {}
     outbound: OutboundPart = OutboundPart()
+    limits: LimitsPart = LimitsPart()
 
 
 def read(path: Path) -> Directory:
@@ -237,6 +243,7 @@ def _directory(part: DirectoryPart) -> Directory:
             part.outbound.calls_per_minute,
             part.outbound.simultaneous_calls,
         ),
+        limits=Limits(part.limits.requests_per_minute, part.limits.requests_per_minute_per_key),
     )
 
 

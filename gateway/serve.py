@@ -208,6 +208,7 @@ async def _api(
         ami=session,
         trusted_proxies=settings.trusted_proxies,
         forwarded_header=settings.forwarded_header,
+        cors_origins=settings.cors_origins,
         status=lambda: status_of(settings, listener, ingest),
     )
     server = uvicorn.Server(

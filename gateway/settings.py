@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "GATEWAY_"
@@ -80,8 +80,18 @@ def _database_url(value: object) -> object:
     return str(value)
 
 
+def _origin(text: str) -> str:
+    """`https://crm.example`, as browsers write it: never `*`, whose pages are everybody's."""
+    parts = _parts(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _port_is_one(parts):
+        raise ValueError("is no origin such as https://crm.example")
+    if text != f"{parts.scheme}://{parts.netloc.lower()}" or "@" in parts.netloc or "*" in parts.netloc:
+        raise ValueError("is no origin such as https://crm.example, in small letters and without a path")
+    return text
+
+
 Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_items)]
-Words: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_items)]
+Origins: TypeAlias = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_items)]
 Listen: TypeAlias = Annotated[str, BeforeValidator(_listen)]
 
 
@@ -101,7 +111,7 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = ()
     forwarded_header: str | None = None
     secret_key_file: Path | None = None
-    cors_origins: Words = ()
+    cors_origins: Origins = ()
     webhook_allowed_networks: Networks = ()
     raw_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 30
     event_retention_days: Annotated[int, Field(ge=30, le=36_500)] = 90

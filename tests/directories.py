@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.calls.directory import Directory, Group, Trunk, User
+from gateway.calls.directory import Directory, Group, Limits, Trunk, User
 
 ACME = Directory(
     account="acme",
@@ -19,6 +19,7 @@ ACME = Directory(
     ),
     queues=(Group("700", "support"),),
     ring_groups=(Group("600", "sales"),),
+    limits=Limits(1_000_000, 1_000_000),
 )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hmac import compare_digest
 
 from pydantic import BaseModel
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.api.addresses import client_address, neighbourhood
 from gateway.api.codes import ProblemCode
-from gateway.api.context import ApiContext, context_of
+from gateway.api.context import context_of
 from gateway.api.problems import Problem, invalid, unknown_parameter
 from gateway.store import audit, keys
 from gateway.store.admission import Admission
@@ -62,7 +61,7 @@ def needs(
 
 
 async def authenticate(request: Request) -> Caller:
-    """Raises: Problem 401."""
+    """Raises: Problem 401, or 429."""
     context = context_of(request)
     address = client_address(request, context.trusted_proxies, context.forwarded_header)
     ip = str(address) if address else ""
@@ -77,7 +76,7 @@ async def authenticate(request: Request) -> Caller:
     if not found.allowed:
         await _note_refusal(request, found.key, ip, "ip.refused", ip)
         raise _unauthorised("ip_not_allowed", f"The address {ip or 'unknown'} is not allowed.", ip)
-    await _note_use(context, found.key, ip)
+    _count(request, found, ip)
     return Caller(found.key.account, found.key.id, found.key.scopes, ip, found.directory)
 
 
@@ -125,6 +124,16 @@ async def _note_missing_scope(request: Request, caller: Caller, scope: str) -> N
         await audit.record(context_of(request).pool, caller.account, caller.actor, "scope.refused", scope, caller.ip)
 
 
-async def _note_use(context: ApiContext, key: keys.ApiKey, ip: str) -> None:
-    if key.last_used_at is None or datetime.now(UTC) - key.last_used_at > keys.USE_NOTED_EVERY:
-        await keys.note_use(context.pool, key, ip)
+def _count(request: Request, found: Admission, ip: str) -> None:
+    """Raises: Problem 429."""
+    standing = request.app.state.meter.count(
+        found.key.account, found.key.id, ip, found.requests_per_minute_per_key, found.requests_per_minute
+    )
+    request.state.headers.update(standing.headers())
+    if not standing.admitted:
+        raise Problem(
+            429,
+            "rate_limited",
+            "Too many requests in this minute.",
+            headers={"Retry-After": str(standing.retry_after)},
+        )

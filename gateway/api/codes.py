@@ -25,6 +25,7 @@ ProblemCode: TypeAlias = Literal[
     "unsupported_media_type",
     "invalid_request",
     "idempotency_mismatch",
+    "rate_limited",
     "too_many_calls_per_minute",
     "too_many_simultaneous_calls",
     "internal_error",

@@ -28,6 +28,7 @@ class ApiContext:
     """`ami`: the session for actions (no events) with `node`'s Asterisk.
 
     `forwarded_header` (`X-Forwarded-For`, or `Forwarded`) is read only behind `trusted_proxies`.
+    `cors_origins`: whose pages may read answers in a browser.
     `status`: what the other roles of this process tell, JSON-ready.
     """
 
@@ -36,6 +37,7 @@ class ApiContext:
     ami: CallSession | None = None
     trusted_proxies: tuple[Network, ...] = ()
     forwarded_header: str | None = None
+    cors_origins: tuple[str, ...] = ()
     status: Callable[[], Mapping[str, object]] = _no_status
     directories: ReadDirectories = field(default_factory=ReadDirectories)
 

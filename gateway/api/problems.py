@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 import asyncpg
 import structlog
 from pydantic import ValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -130,13 +128,13 @@ def _escaped(name: str) -> str:
 
 
 async def answer_http_exception(_: Request, error: Exception) -> Response:
-    """Starlette's own refusals: no such path, no such method."""
+    """Starlette's own refusals: no such path, no such method, a form that is none."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         raise Problem(405, "method_not_allowed", "The resource has no such method.", headers=error.headers)
     if error.status_code == 404:
         raise not_found()
-    raise error
+    raise Problem(400, "malformed_form", "The form cannot be read.", headers=error.headers)
 
 
 Form: TypeAlias = Callable[[Problem, str], Response]
@@ -144,7 +142,7 @@ Form: TypeAlias = Callable[[Problem, str], Response]
 
 
 class ProblemMiddleware:
-    """Gives each request its id, and each exception its answer.
+    """Gives each exception its answer.
 
     `forms`: of errors below a path that has a form of its own.
     """
@@ -157,28 +155,25 @@ class ProblemMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = scope["state"]["request_id"]
         started = False
 
-        async def send_with_id(message: Message) -> None:
+        async def send_noted(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            started = started or message["type"] == "http.response.start"
             await send(message)
 
         try:
             if "\0" in scope["path"]:
                 raise not_found()  # No name of anything holds it, and Postgres takes it in no text.
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, send_noted)
         except ClientDisconnect:
             log.info("api.client_left", request_id=request_id)
         except Exception as error:
             if started:
                 raise
             problem = _problem_of(error, request_id, scope)
-            await self._form(scope["path"])(problem, request_id)(scope, receive, send_with_id)
+            await self._form(scope["path"])(problem, request_id)(scope, receive, send_noted)
 
     def _form(self, path: str) -> Form:
         own = (form for prefix, form in self.forms.items() if path.startswith(prefix))

@@ -68,6 +68,14 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many requests of the API a minute may bring, of the whole account and of each of its keys."""
+
+    requests_per_minute: int = 6000
+    requests_per_minute_per_key: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """One account's directory. `account` is its identifier, `country` ISO 3166 alpha-2.
 
@@ -88,6 +96,7 @@ class Directory:
     ring_groups: tuple[Group, ...] = ()
     inbound_routes: tuple[tuple[str, str], ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
+    limits: Limits = field(default_factory=Limits)
 
     def extensions(self) -> frozenset[str]:
         """The numbers of users, queues and ring groups."""
@@ -112,6 +121,7 @@ class Directory:
         fields["outbound"] = Outbound(
             **{**outbound, "allow": tuple(outbound["allow"]), "deny": tuple(outbound["deny"])}
         )
+        fields["limits"] = Limits(**document.get("limits", {}))
         return cls(**fields)
 
 

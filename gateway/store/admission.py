@@ -20,6 +20,8 @@ class Admission:
     live: bool
     allowed: bool
     directory: DirectoryVersion | None
+    requests_per_minute_per_key: int
+    requests_per_minute: int
 
 
 async def look_up(connection: Connection | Pool, key_id: str, ip: str | None) -> Admission | None:
@@ -31,7 +33,8 @@ async def look_up(connection: Connection | Pool, key_id: str, ip: str | None) ->
                exists (
                    select from allowed_networks n where n.account_id = k.account_id and n.network >>= $2::text::inet
                ) as allowed,
-               v.version as directory_version, v.applied_at as directory_applied_at
+               v.version as directory_version, v.applied_at as directory_applied_at,
+               a.requests_per_minute_per_key, a.requests_per_minute
         from api_keys k
         join accounts a on a.id = k.account_id
         left join directory_versions v on v.account_id = a.id and v.version = a.directory_version
@@ -45,4 +48,11 @@ async def look_up(connection: Connection | Pool, key_id: str, ip: str | None) ->
     directory = None
     if record["directory_version"] is not None:
         directory = DirectoryVersion(record["account_id"], record["directory_version"], record["directory_applied_at"])
-    return Admission(keys.from_record(record), record["live"], record["allowed"], directory)
+    return Admission(
+        keys.from_record(record),
+        record["live"],
+        record["allowed"],
+        directory,
+        record["requests_per_minute_per_key"],
+        record["requests_per_minute"],
+    )

@@ -110,9 +110,14 @@ async def apply(connection: Connection, directory: Directory) -> Plan:
         document = json.dumps(planned.directory.to_document())
         version: int = await connection.fetchval(
             """
-            insert into accounts (id, name, time_zone, country, directory_version) values ($1, $2, $3, $4, 1)
+            insert into accounts (
+                id, name, time_zone, country, requests_per_minute, requests_per_minute_per_key, directory_version
+            )
+            values ($1, $2, $3, $4, $5, $6, 1)
             on conflict (id) do update
             set name = excluded.name, time_zone = excluded.time_zone, country = excluded.country,
+                requests_per_minute = excluded.requests_per_minute,
+                requests_per_minute_per_key = excluded.requests_per_minute_per_key,
                 directory_version = accounts.directory_version + 1
             returning directory_version
             """,
@@ -120,6 +125,8 @@ async def apply(connection: Connection, directory: Directory) -> Plan:
             directory.name,
             directory.time_zone,
             directory.country,
+            directory.limits.requests_per_minute,
+            directory.limits.requests_per_minute_per_key,
         )
         await connection.execute(
             # Not now(), which is when we began to wait for the lock: versions are in the order of their times.

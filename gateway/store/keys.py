@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 
@@ -13,7 +13,6 @@ from gateway.store.connection import Connection, Pool
 
 PREFIX = "gw_live_"
 SCOPES = ("calls:read", "calls:write", "events:read", "webhooks:write", "directory:read", "admin")
-USE_NOTED_EVERY = timedelta(minutes=1)
 
 LIVES = "revoked_at is null and (expires_at is null or expires_at > now())"
 
@@ -93,18 +92,6 @@ async def revoke(connection: Connection | Pool, key_id: str, account: str | None
         account,
     )
     return bool(status == "UPDATE 1")
-
-
-async def note_use(connection: Connection | Pool, key: ApiKey, ip: str) -> None:
-    """Note when and from where the key was used, at most once a minute."""
-    await connection.execute(
-        "update api_keys set last_used_at = now(), last_used_ip = $3::inet where account_id = $1 and id = $2 "
-        "and (last_used_at is null or last_used_at < now() - $4::interval)",
-        key.account,
-        key.id,
-        ip,
-        USE_NOTED_EVERY,
-    )
 
 
 def from_record(record: asyncpg.Record) -> ApiKey:

@@ -207,6 +207,7 @@ def write_directory(path: Path) -> None:
                     "calls_per_minute": 100_000,
                     "simultaneous_calls": 10_000,
                 },
+                "limits": {"requests_per_minute": 1_000_000, "requests_per_minute_per_key": 1_000_000},
             },
             sort_keys=False,
         )

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.calls.directory import Directory
-from gateway.store import audit, directories, keys, networks
+from gateway.store import audit, directories, keys, networks, request_counts
 from gateway.store.admission import look_up
 from gateway.store.connection import Pool
+from gateway.store.request_counts import Use
 from tests.directories import of_another_account
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -69,15 +70,25 @@ async def test_an_expired_key_lives_no_more(pool: Pool) -> None:
     assert not await lives(pool, key_id)
 
 
-async def test_use_is_noted(pool: Pool) -> None:
-    await keys.create(pool, "acme", "crm", [])
+async def test_the_latest_use_is_noted(pool: Pool) -> None:
+    key_id = await a_key(pool)
     [key] = await keys.list_keys(pool)
     assert key.last_used_at is None
-    await keys.note_use(pool, key, "10.1.2.3")
-    await keys.note_use(pool, key, "10.9.9.9")
+    now = datetime.now(UTC)
+    later, earlier = Use("acme", key_id, now, "10.1.2.3"), Use("acme", key_id, now - timedelta(seconds=1), "10.9.9.9")
+    for use in (later, earlier):
+        await request_counts.note_uses(pool, [use])
     [used] = await keys.list_keys(pool)
-    assert used.last_used_at is not None
-    assert used.last_used_ip == "10.1.2.3"
+    assert (used.last_used_at, used.last_used_ip) == (now, "10.1.2.3")
+
+
+async def test_what_several_processes_count_is_added_up(pool: Pool) -> None:
+    one, all_of_it = ("acme", "k1"), ("acme", "")
+    assert await request_counts.add(pool, 7, {one: 2, all_of_it: 3}) == {one: 2, all_of_it: 3}
+    assert await request_counts.add(pool, 7, {one: 5}) == {one: 7}
+    assert await request_counts.add(pool, 8, {one: 1}) == {one: 1}
+    await request_counts.forget(pool, 8)
+    assert await pool.fetchval("select array_agg(minute) from request_counts") == [8]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.calls.directory import Group, Outbound, Trunk, User
+from gateway.calls.directory import Group, Limits, Outbound, Trunk, User
 from gateway.directory_file import DirectoryFaults, parse, read
 
 DEMO = Path(__file__).parents[2] / "asterisk-conf/demo-pbx/directory.yaml"
@@ -44,6 +44,7 @@ queues:
 ring_groups:
   - {number: "600", name: sales}
 outbound: {deny: ["+61190"], calls_per_minute: 5}
+limits: {requests_per_minute_per_key: 60}
 """
     )
     assert directory.numbers == ("+61290000001", "+61290000002")
@@ -55,6 +56,7 @@ outbound: {deny: ["+61190"], calls_per_minute: 5}
     assert directory.queues == (Group("700", "support"),)
     assert directory.ring_groups == (Group("600", "sales"),)
     assert directory.outbound == Outbound(deny=("+61190",), calls_per_minute=5)
+    assert directory.limits == Limits(6000, 60)
 
 
 def test_the_demo_directory_is_one() -> None:

@@ -71,6 +71,11 @@ def test_lists_are_words_between_commas(file: Path, monkeypatch: pytest.MonkeyPa
         ("GATEWAY_TRUSTED_PROXIES", "the proxy"),
         ("GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8"),
         ("GATEWAY_FORWARDED_HEADER", "Forwarded"),
+        ("GATEWAY_CORS_ORIGINS", "*"),
+        ("GATEWAY_CORS_ORIGINS", "https://*.example"),
+        ("GATEWAY_CORS_ORIGINS", "https://crm.example/"),
+        ("GATEWAY_CORS_ORIGINS", "crm.example"),
+        ("GATEWAY_CORS_ORIGINS", "null"),
         ("GATEWAY_QUEUE_LOG", "/var/log/asterisk/queue_log"),
     ],
 )

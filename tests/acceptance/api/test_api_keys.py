@@ -31,9 +31,14 @@ async def test_a_key_is_shown_once_and_opens_what_it_was_made_for(client: httpx.
     headers = {"Authorization": f"Bearer {new['key']}"}
     assert (await client.get("/v1/calls", headers=headers)).status_code == 200
     assert (await client.get("/v1/users", headers=headers)).status_code == 403
-    listed = await client.get("/v1/api-keys")
+    async with asyncio.timeout(20):
+        while True:
+            listed = await client.get("/v1/api-keys")
+            [shown] = [key for key in listed.json()["data"] if key["id"] == new["id"]]
+            if shown["last_used_at"] is not None:
+                break
+            await asyncio.sleep(0.05)
     assert new["key"] not in listed.text
-    [shown] = [key for key in listed.json()["data"] if key["id"] == new["id"]]
     assert shown == {name: value for name, value in new.items() if name != "key"} | {
         "last_used_at": shown["last_used_at"],
         "last_used_ip": "192.0.2.7",
