@@ -252,6 +252,8 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
             "running": progress.running,
             "caught_up": progress.caught_up,
             "rows": progress.rows,
+            "read_until": None if progress.read_until is None else to_text(progress.read_until),
+            "unread_bytes": progress.unread_bytes,
             "last_commit_at": to_text(from_datetime(last)) if last else None,
             "last_error": progress.last_error,
         },

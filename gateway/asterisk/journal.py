@@ -71,6 +71,11 @@ class JournalSource:
             log.warning("%d records of the journal could not be read; they are skipped", skipped)
         return Batch(rows, after, at_end, skipped, cel.lost or queue.lost)
 
+    def unread(self, positions: Mapping[str, Position]) -> int:
+        """See `source.Source`."""
+        queue = self._queue.unread(positions.get(QUEUE)) if self._queue else 0
+        return self._cel.unread(positions.get(CEL)) + queue
+
     async def wait(self, timeout: float) -> None:
         """See `source.Source`."""
         await wait_for_news(self._news, self._has_changed, self._poll, timeout)

@@ -48,6 +48,9 @@ class Source(Protocol):
             OSError: a file that is there cannot be read.
         """
 
+    def unread(self, positions: Mapping[str, Position]) -> int:
+        """About how many bytes, as they lie on the disk, come after these positions."""
+
     async def wait(self, timeout: float) -> None:
         """Returns when something may be new, after `timeout` seconds at the latest."""
 

@@ -151,6 +151,17 @@ class SpoolSource:
         after = {STREAM: Position(str(number), offset)} if number else {}
         return Batch(rows, after, at_end, skipped)
 
+    def unread(self, positions: Mapping[str, Position]) -> int:
+        """See `source.Source`."""
+        position = positions.get(STREAM)
+        number, offset = (int(position.file_id), position.byte_offset) if position else (0, 0)
+        total = 0
+        for one in _numbers(self._directory):
+            if one >= number:
+                with contextlib.suppress(FileNotFoundError):
+                    total += _path(self._directory, one).stat().st_size - (offset if one == number else 0)
+        return total
+
     async def wait(self, timeout: float) -> None:
         """See `source.Source`. Polls beside, since the writer may be another process."""
         await wait_for_news(self._news, self._has_grown, self._poll, timeout)

@@ -101,6 +101,19 @@ class Tail:
         broken = is_packed(path) and self._packed.broken
         return Chunk([], _identify(following) or "", 0, at_end=False, lost=broken, skipped=int(chunk.torn))
 
+    def unread(self, position: Position | None) -> int:
+        """About how many bytes come after it: of packed files those that they take as such."""
+        path = self._path if position is None else self._find(position)
+        if path is None:
+            path = self._path
+        try:
+            here = os.stat(path).st_size
+            if position is not None and not is_packed(path):
+                here -= position.byte_offset
+            return max(0, here) + sum(status.st_size for _, status in self._later(path))
+        except FileNotFoundError:
+            return 0
+
     def has_changed(self) -> bool:
         """Whether the file is another or has another size than at the last read."""
         return self._state() != self._seen
@@ -158,20 +171,27 @@ class Tail:
         """The file that was written after `path`; None while `path` may still grow."""
         if path == self._path:
             return None
+        if later := self._later(path):
+            return later[0][0]
+        own = os.stat(path)
+        # An empty new file: a writer may have had the old one open when it was renamed.
+        renamed_ago = self._clock() - own.st_ctime
+        return self._path if renamed_ago > ROTATION_GRACE_SECONDS and self._path.exists() else None
+
+    def _later(self, path: Path) -> list[tuple[Path, os.stat_result]]:
+        """Files in which there is something, in the order in which they were written after `path`."""
+        if path == self._path:
+            return []
         own, head = os.stat(path), _head(path)
         written = _written(path, own)
-        later = [
-            (_written(other, status), other == self._path, other)
+        dated = [
+            (_written(other, status), other == self._path, other, status)
             for other, status in self._siblings()
             # The same, copied or packed, is not what follows it.
             if status.st_ino != own.st_ino and status.st_size > 0 and not (head and _head(other) == head)
         ]
-        following = [one for one in sorted(later) if one[0] > written]
-        if following:
-            return following[0][2]
-        # An empty new file: a writer may have had the old one open when it was renamed.
-        renamed_ago = self._clock() - own.st_ctime
-        return self._path if renamed_ago > ROTATION_GRACE_SECONDS and self._path.exists() else None
+        dated = [one for one in dated if one[0] > written]
+        return [(other, status) for *_, other, status in sorted(dated, key=lambda one: one[:3])]
 
     def _read_path(self, path: Path, offset: int, *, lost: bool) -> Chunk:
         try:

@@ -13,6 +13,7 @@ from gateway.asterisk.spool import SpoolSource
 from gateway.calls.directory import DirectoryHistory
 from gateway.calls.fold import Changes, Fold
 from gateway.calls.identity import given_id
+from gateway.calls.instant import to_text
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, Row
 from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
@@ -26,16 +27,22 @@ WAIT_SECONDS = 0.5
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OVERDUE_CHECK_SECONDS = 2.0
 ROWS_IN_ONE_GO = 500
+SHOW_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Progress:
-    """What `/v1/status` tells of this writer."""
+    """What `/v1/status` tells of this writer. `read_until`: by the youngest row that was committed.
+
+    `unread_bytes`: about how much of the source is still to be read; 0 once it has caught up.
+    """
 
     running: bool = False
     caught_up: bool = False
+    read_until: Instant | None = None
+    unread_bytes: int = 0
     rows: int = 0
     open_calls: int = 0
     unowned_calls: int = 0
@@ -68,6 +75,8 @@ class Ingest:
         self._known: set[str] = set()
         self._leadership = Leadership(pool, node)
         self._spool = OwnSpool(source, node) if isinstance(source, SpoolSource) else None
+        self._behind_since: float | None = None
+        self._shown_at = 0.0
         self.progress = Progress()
 
     @property
@@ -147,12 +156,34 @@ class Ingest:
             if batch.lost:
                 self._ask_channels()
                 asked_at = None
-            self.progress.caught_up = batch.at_end
+            self._show_progress(batch)
             if batch.at_end:
                 if asked_at is not None:
                     await self._fail_overdue(connection, asked_at)
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
+
+    def _show_progress(self, batch: Batch) -> None:
+        """What piled up while nobody read is shown getting less."""
+        progress, at = self.progress, asyncio.get_running_loop().time()
+        if batch.at_end:
+            if self._behind_since is not None and at - self._behind_since > SHOW_SECONDS:
+                log.info(
+                    "ingest.caught_up", node=self._node, rows=progress.rows, seconds=round(at - self._behind_since)
+                )
+            progress.caught_up, progress.unread_bytes, self._behind_since = True, 0, None
+            return
+        progress.caught_up = False
+        if self._behind_since is None:
+            self._behind_since = self._shown_at = at
+            progress.unread_bytes = self._source.unread(batch.positions)
+        elif at - self._shown_at > SHOW_SECONDS:
+            self._shown_at = at
+            progress.unread_bytes = self._source.unread(batch.positions)
+            until = None if progress.read_until is None else to_text(progress.read_until)
+            log.info(
+                "ingest.behind", node=self._node, rows=progress.rows, read_until=until, bytes=progress.unread_bytes
+            )
 
     async def _rows_of_another_source(self, connection: Connection, batch: Batch) -> Instant:
         """Until when the rows were read from another source, if it was one until now; else 0.
@@ -212,6 +243,8 @@ class Ingest:
             if isinstance(row, ChannelsAlive):
                 self._alive = row.unique_ids
         self.progress.rows += len(batch.rows)
+        last = next((row.at for row in reversed(batch.rows) if isinstance(row, CelRow)), None)
+        self.progress.read_until = last if last is not None else self.progress.read_until
         self.progress.open_calls = fold.open_calls
         self.progress.unowned_calls = fold.unowned
         self.progress.last_commit_at = datetime.now(UTC)

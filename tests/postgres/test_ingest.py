@@ -13,7 +13,7 @@ import pytest
 from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory
 from gateway.calls.identity import uuid7
-from gateway.calls.instant import from_datetime
+from gateway.calls.instant import from_datetime, to_text
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.ingest import Ingest
 from gateway.store import originations
@@ -34,6 +34,9 @@ class Rows:
         start = positions[self.stream].byte_offset if self.stream in positions else 0
         end = min(start + self.size, len(self.feed))
         return Batch(list(self.feed[start:end]), {self.stream: Position("rows", end)}, at_end=end == len(self.feed))
+
+    def unread(self, positions: Mapping[str, Position]) -> int:
+        return len(self.feed) - positions[self.stream].byte_offset
 
     async def wait(self, timeout: float) -> None:
         await asyncio.sleep(0.01)
@@ -184,6 +187,33 @@ async def test_postgres_asks_whether_the_writer_still_lives(pool: Pool) -> None:
     with pytest.raises(asyncio.CancelledError):
         await Looking(pool, "pbx1", Rows([], 1)).run()
     assert seen == ["session"] * 3
+
+
+async def test_a_writer_that_is_behind_shows_how_far_it_is(
+    pool: Pool, acme: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ingest.ingest.SHOW_SECONDS", 0.0)
+    seen: list[tuple[bool, int, str]] = []
+
+    class Watched(Rows):
+        async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+            if (progress := ingest.progress).read_until is not None:
+                seen.append((progress.caught_up, progress.unread_bytes, to_text(progress.read_until)))
+            return await super().read(positions, limit)
+
+    feed = rows(ANSWERED)
+    ingest = Ingest(pool, "pbx1", Watched(feed, 5))
+    task = asyncio.create_task(ingest.run())
+    try:
+        async with asyncio.timeout(20):
+            while len(seen) < len(feed) // 5 + 2:
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    ends = range(5, len(feed), 5)
+    expected = [(False, len(feed) - end, to_text(feed[end - 1].at)) for end in ends]
+    assert seen[: len(ends) + 1] == [*expected, (True, 0, to_text(feed[-1].at))]
 
 
 async def placed_ago(pool: Pool, acme: Directory, seconds: float, state: str = "accepted") -> str:

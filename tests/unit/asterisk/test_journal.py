@@ -140,7 +140,9 @@ async def test_a_renamed_file_is_read_to_its_end_before_the_new_one(journal: Jou
     journal.write(cel(4))
     assert await journal.numbers(limit=1) == [2, 3, 4]
     journal.write(cel(5))
+    assert journal.source.unread(journal.positions) == len(cel(5))
     assert await journal.numbers() == [5]
+    assert journal.source.unread(journal.positions) == 0
 
 
 async def test_an_old_file_may_still_grow_while_the_new_one_is_empty(journal: Journal) -> None:
@@ -183,6 +185,8 @@ async def test_a_file_that_was_packed_before_it_was_read_to_its_end_is_read_on(j
     journal.rotate(".1")
     journal.write(cel(9))
     os.utime(older)
+    on_disk = sum(path.stat().st_size for path in journal.directory.iterdir() if path != older)
+    assert journal.source.unread(journal.positions) == on_disk
     assert await journal.numbers(limit=1) == [3, 5, 6, 7, 8, 9]
     assert journal.skipped == 1
 

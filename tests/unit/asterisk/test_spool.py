@@ -111,6 +111,8 @@ async def test_files_are_deleted_once_they_are_released_and_numbers_still_grow(t
     positions: dict[str, Position] = {}
     await read_all(source, positions)
     before = written(tmp_path)
+    assert source.unread({}) == sum(path.stat().st_size for path in before)
+    assert source.unread(positions) == 0
     source.release(positions)
     assert written(tmp_path) == before[-1:]
     writer.close()
