@@ -153,10 +153,14 @@ def _replayed(first: PlacedCall, digest: bytes, now: datetime) -> Answered:
     if first.request_sha256 != digest:
         raise Problem(422, "idempotency_mismatch", "This Idempotency-Key was used with another body.")
     if first.state == "reserved" and now < first.deadline:
-        raise Problem(
-            409, "idempotency_in_progress", "The first request is still being placed.", headers={"Retry-After": "1"}
-        )
+        raise _in_progress()
     return Answered(first, replayed=True)
+
+
+def _in_progress() -> Problem:
+    return Problem(
+        409, "idempotency_in_progress", "The first request is still being placed.", headers={"Retry-After": "1"}
+    )
 
 
 async def _refuse_blocked(context: ApiContext, caller: Caller, directory: Directory, asked: PlaceCall) -> None:
@@ -249,26 +253,24 @@ def _refuse_unsafe(action: OriginateRequest) -> None:
 async def _reserve(context: ApiContext, caller: Caller, directory: Directory, new: NewOrigination) -> PlacedCall | None:
     """Commits the origination; gives the first one instead where another request was faster with the same key.
 
-    Raises: Problem 429.
+    Raises: Problem 409, 429.
     """
     limits = directory.outbound
+    # A transaction of its own: one who died while waiting for the account's lock has reserved nothing.
     async with context.pool.acquire() as connection, connection.transaction():
-        await originations.lock(connection, caller.account)
-        if new.idempotency_key is not None:
-            first = await originations.by_key(connection, caller.account, new.idempotency_key, new.created_at)
-            if first is not None:
-                return first
-        usage = await originations.usage(connection, caller.account, new.created_at)
-        over: tuple[ProblemCode, int] | None = (
-            ("too_many_calls_per_minute", 60)
-            if usage.last_minute >= limits.calls_per_minute
-            else ("too_many_simultaneous_calls", 10)
-            if usage.simultaneous >= limits.simultaneous_calls
-            else None
-        )
-        if over is None:
-            await originations.reserve(connection, caller.account, new)
-            return None
+        reservation = await originations.reserve(connection, caller.account, new, limits)
+    if reservation.reserved:
+        return None
+    if reservation.placed_before and new.idempotency_key is not None:
+        first = await originations.by_key(context.pool, caller.account, new.idempotency_key, new.created_at)
+        if first is None:
+            raise _in_progress()  # Withdrawn this moment: its key is free.
+        return first
+    over: tuple[ProblemCode, int] = (
+        ("too_many_calls_per_minute", 60)
+        if reservation.usage.last_minute >= limits.calls_per_minute
+        else ("too_many_simultaneous_calls", 10)
+    )
     code, seconds = over
     await _note_refusal(context, caller, code, new.destination)
     raise Problem(429, code, "The account's limit is reached.", headers={"Retry-After": str(seconds)})

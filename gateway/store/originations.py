@@ -1,16 +1,17 @@
 """Calls that were asked for: committed before Asterisk hears of them, never placed twice.
 
 One account's requests are reserved one after the other (an advisory lock held to the end of the
-transaction), so that limits and idempotency keys hold whatever comes at once.
+transaction, `sql/0006_reserving.sql`), so that limits and idempotency keys hold whatever comes at once.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 import asyncpg
 
+from gateway.calls.directory import Outbound
 from gateway.calls.identity import uuid7
 from gateway.store.connection import Connection, Pool
 
@@ -73,31 +74,35 @@ class Usage:
     simultaneous: int
 
 
-async def lock(connection: Connection, account: str) -> None:
-    """Until the transaction ends, no other request of the account is reserved."""
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended('place:' || $1, 0))", account)
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """`reserved`: the origination is committed. Else a limit is reached, or `placed_before` under the same key."""
+
+    reserved: bool
+    placed_before: bool
+    usage: Usage
 
 
-async def reserve(connection: Connection, account: str, new: NewOrigination) -> None:
-    """Inside a transaction that holds `lock`, after `by_key` gave nothing.
+async def reserve(connection: Connection, account: str, new: NewOrigination, limits: Outbound) -> Reservation:
+    """In one statement the account's lock, its key and limits, and the row; the caller's transaction commits it.
 
     The deadline is counted from now by the database's clock, by which it is judged.
     """
-    if new.idempotency_key is not None:
-        await connection.execute(
-            "update originations set idempotency_key = null "
-            "where account_id = $1 and idempotency_key = $2 and created_at < $3",
-            account,
-            new.idempotency_key,
-            new.created_at - IDEMPOTENCY_KEPT,
-        )
-    await connection.execute(
+    [record] = await connection.fetch(
         """
-        insert into originations (account_id, id, node, user_id, user_number, user_name, destination, caller_id,
-                                  reference, ring_timeout, answer_timeout, devices, deadline, idempotency_key,
-                                  request_sha256, actor, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp() + $13::interval, $14, $15, $16,
-                $17)
+        with before as materialized (
+            select * from before_reserving($1, $14, $17::timestamptz - $18::interval, $19, $20)
+        ), reserved as (
+            insert into originations (account_id, id, node, user_id, user_number, user_name, destination, caller_id,
+                                      reference, ring_timeout, answer_timeout, devices, deadline, idempotency_key,
+                                      request_sha256, actor, created_at)
+            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp() + $13::interval, $14, $15,
+                   $16, $17
+            from before
+            where not placed_before and last_minute < $21 and simultaneous < $22
+            returning id
+        )
+        select exists (select from reserved) as reserved, placed_before, last_minute, simultaneous from before
         """,
         account,
         UUID(new.id),
@@ -116,7 +121,14 @@ async def reserve(connection: Connection, account: str, new: NewOrigination) -> 
         new.request_sha256,
         new.actor,
         new.created_at,
+        IDEMPOTENCY_KEPT,
+        _a_minute_before(new.created_at),
+        MARGIN,
+        limits.calls_per_minute,
+        limits.simultaneous_calls,
     )
+    usage = Usage(record["last_minute"], record["simultaneous"])
+    return Reservation(record["reserved"], record["placed_before"], usage)
 
 
 async def accepted(pool: Pool, account: str, call_id: str) -> None:
@@ -166,23 +178,17 @@ async def by_key(connection: Connection | Pool, account: str, key: str, now: dat
     )
 
 
-async def usage(connection: Connection, account: str, now: datetime) -> Usage:
-    """Ids begin with their time: the last minute is a range of the primary key."""
-    a_minute_ago = UUID(uuid7(int((now - timedelta(minutes=1)).timestamp() * 1000), bytes(10)))
-    record = await connection.fetchrow(
-        """
-        select (select count(*) from originations where account_id = $1 and id >= $2) as last_minute,
-               (select count(*) from originations o
-                where o.account_id = $1 and o.state in ('reserved', 'accepted') and o.deadline >= $3)
-               + (select count(*) from calls c join originations o using (account_id, id)
-                  where c.account_id = $1 and c.state <> 'ended' and o.state = 'recorded') as simultaneous
-        """,
-        account,
-        a_minute_ago,
-        now - MARGIN,
+async def usage(connection: Connection | Pool, account: str) -> Usage:
+    """As `reserve` counts it."""
+    [record] = await connection.fetch(
+        "select * from origination_usage($1, $2, $3)", account, _a_minute_before(datetime.now(UTC)), MARGIN
     )
-    assert record is not None
     return Usage(record["last_minute"], record["simultaneous"])
+
+
+def _a_minute_before(now: datetime) -> UUID:
+    """The first id of that time."""
+    return UUID(uuid7(int((now - timedelta(minutes=1)).timestamp() * 1000), bytes(10)))
 
 
 def _placed(record: asyncpg.Record | None) -> PlacedCall | None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.asterisk.source import Batch, Position
-from gateway.calls.directory import Directory
+from gateway.calls.directory import Directory, Outbound
 from gateway.calls.identity import uuid7
 from gateway.calls.instant import from_datetime, to_text
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
@@ -239,7 +239,7 @@ async def placed_ago(pool: Pool, acme: Directory, seconds: float, state: str = "
         created_at=asked_at,
     )
     async with pool.acquire() as connection:
-        await originations.reserve(connection, "acme", new)
+        await originations.reserve(connection, "acme", new, Outbound())
         await connection.execute(
             "update originations set state = $1, deadline = $3 where id = $2::text::uuid", state, new.id, new.deadline
         )
