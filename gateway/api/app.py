@@ -18,6 +18,7 @@ from gateway.api.problems import ProblemMiddleware, answer_http_exception
 from gateway.api.routes import ROUTES
 from gateway.api.slow_clients import BodyInTime
 from gateway.api.slowing import Seldom, WrongKeys
+from gateway.api.streams import Exports
 from gateway.asterisk.live import Live
 
 
@@ -40,4 +41,5 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
     app.state.meter = Meter(context.pool)
     app.state.wrong_keys = WrongKeys()
     app.state.refusals = Seldom()
+    app.state.exports = Exports()
     return app

@@ -14,6 +14,7 @@ ProblemCode: TypeAlias = Literal[
     "destination_blocked",
     "not_found",
     "method_not_allowed",
+    "not_acceptable",
     "body_too_slow",
     "no_directory",
     "other_node",
@@ -32,6 +33,7 @@ ProblemCode: TypeAlias = Literal[
     "refused_by_asterisk",
     "asterisk_unavailable",
     "database_unavailable",
+    "too_many_exports",
 ]
 """What a whole answer is."""
 
@@ -53,6 +55,11 @@ FaultCode: TypeAlias = Literal[
     # Of particular ones.
     "unreadable_time",
     "in_the_past",
+    "unreadable_cursor",
+    "cursor_of_another_list",
+    "cursor_expired",
+    "not_with_cursor",
+    "not_with_format",
     "unknown_user",
     "ambiguous_user",
     "unknown_queue",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.api import moments
 from gateway.api.auth import Caller
 from gateway.api.context import ApiContext, context_of
 from gateway.api.problems import DATABASE_AWAY
@@ -48,8 +49,8 @@ async def status(request: Request, caller: Caller) -> Response:
             "node": context.node,
             "asterisk_connected": _asterisk_connected(context),
             "open_calls": freshness.open_calls,
-            "as_of": freshness.as_of,
-            "settled_until": freshness.settled_until,
+            "as_of": moments.told(freshness.as_of),
+            "settled_until": freshness.settled_until and moments.told(freshness.settled_until),
             "last_audit": await audited.last_digest(context.pool, caller.account),
         }
     )

@@ -1,54 +1,170 @@
-"""The four lists of calls: envelope and paging; the rows are the fold's own documents."""
+"""The four lists of calls: paging, form, and whether what a client has is still right; the rows are the fold's own."""
 
+import hashlib
 import json
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api import csv_rows, cursors, moments
 from gateway.api.auth import Caller, Handler
 from gateway.api.context import context_of
 from gateway.api.directory_of import directory_of
+from gateway.api.formats import MEDIA_TYPES, Format, chosen
 from gateway.api.parameters import ListParameters, read
+from gateway.api.problems import Fault, invalid
+from gateway.api.streams import Stream
+from gateway.calls.directory import Directory
 from gateway.store import directories, listings
+from gateway.store.connection import Connection
+from gateway.store.list_query import Filter, Kind
+
+ONE_PAGE = ("offset", "limit", "cursor", "include")
+CURSORS_OF_A_KEPT_PAGE = timedelta(hours=12)
+"""How long a page that is asked for again may be said to be unchanged, if a cursor is in it."""
 
 
-def rows_of(kind: listings.Kind, model: type[ListParameters]) -> Handler:
+def rows_of(kind: Kind, model: type[ListParameters]) -> Handler:
     """`GET /v1/calls` and its like."""
 
     async def handler(request: Request, caller: Caller) -> Response:
         context = context_of(request)
+        form = chosen(_form_asked(request), request.headers.get("accept"))
         directory = await directory_of(context, caller)
-        known = await directories.users_ever(context.pool, caller.account)
-        asked, wanted = read(model, request.query_params, directory, known)
-        page = await listings.page(
-            context.pool,
-            kind,
-            caller.account,
-            wanted,
-            asked.sort,
-            asked.offset,
-            asked.limit,
-            total=asked.include == "total",
+        asked, wanted = await read(
+            model, request.query_params, directory, lambda: directories.users_ever(context.pool, caller.account)
         )
-        headers = _link_to_next(request, asked) if page.has_more else {}
-        return Response(_envelope(page), media_type="application/json", headers=headers)
+        if form != "json":
+            return await _whole(request, kind, caller, asked, wanted, form)
+        async with context.pool.acquire() as connection:
+            page = await _page(connection, directory, kind, caller, asked, wanted)
+        return _answer(request, kind, page, asked, wanted)
 
     return handler
 
 
-def _envelope(page: listings.Page) -> str:
+def _form_asked(request: Request) -> Format | None:
+    """What `format` says, if it can be read; that it cannot is told with all the other faults."""
+    asked = request.query_params.get("format")
+    return next((form for form in MEDIA_TYPES if form == asked), "json" if asked is not None else None)
+
+
+async def _page(
+    connection: Connection, directory: Directory, kind: Kind, caller: Caller, asked: ListParameters, wanted: Filter
+) -> listings.Page:
+    at = await listings.as_of(connection)
+    total = asked.include == "total"
+    if asked.cursor is not None:
+        try:
+            walk = cursors.read(asked.cursor, kind, asked.sort, wanted, at)
+        except cursors.Unusable as error:
+            raise invalid([Fault("cursor", error.code, str(error))]) from None
+        return await listings.next_page(
+            connection, walk, kind, caller.account, wanted, asked.sort, asked.limit, total=total
+        )
+    return await listings.first_page(
+        connection,
+        at,
+        directory.nodes,
+        kind,
+        caller.account,
+        wanted,
+        asked.sort,
+        asked.offset,
+        asked.limit,
+        total=total,
+    )
+
+
+def _answer(request: Request, kind: Kind, page: listings.Page, asked: ListParameters, wanted: Filter) -> Response:
+    cursor = None if page.next is None else cursors.write(page.next, kind, asked.sort, wanted)
     about: dict[str, object] = {
-        "has_more": page.has_more,
-        "next_cursor": None,
-        "as_of": page.freshness.as_of,
-        "settled_until": page.freshness.settled_until,
+        "has_more": cursor is not None,
+        "next_cursor": cursor,
+        "as_of": moments.told(page.freshness.as_of),
+        "settled_until": _told(page.freshness.settled_until),
         "open_calls": page.freshness.open_calls,
     }
     if page.total is not None:
         about["total"] = page.total
-    return f'{{"data":[{",".join(page.rows)}],{json.dumps(about)[1:]}'
+    headers = {"Vary": "Accept"}
+    if cursor is not None:
+        headers["Link"] = f'<{_next(request, asked, cursor)}>; rel="next"'
+    rows = ",".join(page.rows)
+    if asked.cursor is None and _is_closed(page.freshness, wanted):
+        headers |= {"ETag": _tag(page, rows), "Cache-Control": "private, no-cache"}
+        if _has(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+    return Response(f'{{"data":[{rows}],{json.dumps(about)[1:]}', 200, headers, "application/json")
 
 
-def _link_to_next(request: Request, asked: ListParameters) -> dict[str, str]:
-    following = request.url.include_query_params(offset=asked.offset + asked.limit, limit=asked.limit)
-    return {"Link": f'<{following}>; rel="next"'}
+def _next(request: Request, asked: ListParameters, cursor: str) -> URL:
+    """Who counts goes on counting; who does not is led by the cursor."""
+    if "offset" in asked.model_fields_set:
+        return request.url.include_query_params(offset=asked.offset + asked.limit, limit=asked.limit)
+    return request.url.include_query_params(cursor=cursor)
+
+
+def _is_closed(freshness: listings.Freshness, wanted: Filter) -> bool:
+    """Whether all calls that began in this time are over and here: what follows can only be an amendment."""
+    until, settled_until, oldest_open = wanted.until, freshness.settled_until, freshness.oldest_open
+    if until is None or settled_until is None or until > settled_until:
+        return False
+    return oldest_open is None or oldest_open >= until
+
+
+def _tag(page: listings.Page, rows: str) -> str:
+    """Weak, as the freshness beside the rows does not count. Rows bear their own revision and time."""
+    until = "" if page.next is None else str(page.freshness.as_of.timestamp() // CURSORS_OF_A_KEPT_PAGE.total_seconds())
+    return f'W/"{hashlib.sha256(f"{page.total} {until} {rows}".encode()).hexdigest()[:32]}"'
+
+
+def _has(request: Request, tag: str) -> bool:
+    known = [one.strip() for value in request.headers.getlist("if-none-match") for one in value.split(",")]
+    return "*" in known or tag.removeprefix("W/") in (one.removeprefix("W/") for one in known)
+
+
+async def _whole(
+    request: Request, kind: Kind, caller: Caller, asked: ListParameters, wanted: Filter, form: Format
+) -> Response:
+    """The whole range as a stream. Its first rows are read before anything is said, so that a fault can be told."""
+    not_here = [name for name in ONE_PAGE if name in asked.model_fields_set]
+    if not_here:
+        raise invalid(Fault(name, "not_with_format", f"{form} gives the whole range.") for name in not_here)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(request.app.state.exports.one_more())
+        whole = listings.whole(context_of(request).pool, kind, caller.account, wanted, asked.sort)
+        freshness, batches = await stack.enter_async_context(whole)
+        first = await anext(batches, None)
+        headers = {
+            "Vary": "Accept",
+            "X-As-Of": moments.told(freshness.as_of),
+            "X-Settled-Until": _told(freshness.settled_until) or "",
+            "Content-Disposition": f'attachment; filename="{kind.replace("_", "-")}.{form}"',
+        }
+        write = csv_rows.Writer(kind) if form == "csv" else JsonLines()
+        return Stream(write, first, batches, stack.pop_all(), MEDIA_TYPES[form], headers)
+    raise AssertionError("unreachable")
+
+
+class JsonLines:
+    """A row a line; the last says that it is the last, and how many there were."""
+
+    head = ""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def lines(self, rows: list[str]) -> str:
+        self._rows += len(rows)
+        return "".join(f"{row}\n" for row in rows)
+
+    def foot(self) -> str:
+        return json.dumps({"end": True, "rows": self._rows}) + "\n"
+
+
+def _told(moment: datetime | None) -> str | None:
+    return None if moment is None else moments.told(moment)

@@ -4,12 +4,19 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from gateway.calls.instant import from_datetime, to_text
+
 _PLAIN_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPACE_FOR_PLUS = re.compile(r" (?=\d{2}:?\d{2}$)")
 
 
 class Unreadable(ValueError):
     """`args[0]` says what is wrong."""
+
+
+def told(moment: datetime) -> str:
+    """As times leave."""
+    return to_text(from_datetime(moment))
 
 
 def beginning(text: str, zone: ZoneInfo) -> datetime:

@@ -1,6 +1,6 @@
 """The parameters of the lists: read all at once, so that all faults are told at once."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,13 +10,15 @@ from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
 from gateway.api import moments
+from gateway.api.cursors import MOST_CHARACTERS
+from gateway.api.formats import Format
 from gateway.api.problems import Fault, invalid, parameter_faults_of
 from gateway.api.who import Unresolved, group_name_of, user_id_of
 from gateway.calls.directory import Directory
 from gateway.calls.record import AttemptResult, Direction, Outcome
 from gateway.numbering import to_e164
 from gateway.store.directories import KnownUser
-from gateway.store.listings import Filter, Sort, StateFilter
+from gateway.store.list_query import Filter, ResultColumn, Sort, StateFilter
 
 MOST_OFFSET = 10_000_000
 MOST_TERMS = 100
@@ -66,16 +68,18 @@ class ListParameters(BaseModel):
     updated_since: Text | None = None
     offset: int = Field(0, ge=0, le=MOST_OFFSET)
     limit: int = Field(100, ge=1, le=10_000)
+    cursor: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = None
+    format: Format | None = None
     include: Literal["total"] | None = None
 
-    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+    def results(self) -> list[tuple[ResultColumn, str]]:
         return []
 
 
 class CallParameters(ListParameters):
     outcome: Outcome | None = None
 
-    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+    def results(self) -> list[tuple[ResultColumn, str]]:
         return [("outcome", self.outcome)] if self.outcome else []
 
 
@@ -83,8 +87,8 @@ class UserCallParameters(ListParameters):
     type: UserCallType | None = None
     result: AttemptResult | Literal["missed", "voicemail"] | None = None
 
-    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
-        kept: list[tuple[Literal["outcome", "type", "result", "status"], str]] = []
+    def results(self) -> list[tuple[ResultColumn, str]]:
+        kept: list[tuple[ResultColumn, str]] = []
         if self.type:
             kept.append(("type", self.type))
         if self.result:
@@ -95,26 +99,31 @@ class UserCallParameters(ListParameters):
 class QueueCallParameters(ListParameters):
     status: QueueStatus | None = None
 
-    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+    def results(self) -> list[tuple[ResultColumn, str]]:
         return [("status", self.status)] if self.status else []
 
 
 class RingGroupCallParameters(ListParameters):
     status: RingGroupStatus | None = None
 
-    def results(self) -> list[tuple[Literal["outcome", "type", "result", "status"], str]]:
+    def results(self) -> list[tuple[ResultColumn, str]]:
         return [("status", self.status)] if self.status else []
 
 
-def read(
-    model: type[ListParameters], query: QueryParams, directory: Directory, known: list[KnownUser]
+async def read(
+    model: type[ListParameters],
+    query: QueryParams,
+    directory: Directory,
+    users_ever: Callable[[], Awaitable[Sequence[KnownUser]]],
 ) -> tuple[ListParameters, Filter]:
-    """The parameters, and what they mean for this account. Raises: Problem 422 with all faults."""
+    """The parameters, and what they mean for this account. `users_ever`: who is asked for only where users are named.
+
+    Raises: Problem 422 with all faults.
+    """
     faults: list[Fault] = []
-    parameters = validated(model, query, REPEATABLE, faults)
-    if parameters is None:
-        raise invalid(faults)
+    parameters = _readable(model, query, faults)
     zone = ZoneInfo(directory.time_zone)
+    known = await users_ever() if parameters.user else ()
 
     def moment(name: str, text: str | None, reader: Callable[[str, ZoneInfo], Any]) -> Any:
         try:
@@ -124,13 +133,13 @@ def read(
             return None
 
     def each(name: str, terms: Iterable[str], resolve: Callable[[str], str]) -> list[str]:
-        found: list[str] = []
+        found: dict[str, None] = {}
         for term in terms:
             try:
-                found.append(resolve(term))
+                found[resolve(term)] = None
             except Unresolved as error:
                 faults.append(error.fault(name))
-        return found
+        return list(found)
 
     wanted = Filter(
         since=moment("from", parameters.from_, moments.beginning),
@@ -150,9 +159,19 @@ def read(
         updated_since=moment("updated_since", parameters.updated_since, moments.beginning),
         results=parameters.results(),
     )
+    if parameters.cursor is not None and "offset" in parameters.model_fields_set:
+        faults.append(Fault("offset", "not_with_cursor", "A cursor says where to go on: there is no offset beside it."))
     if faults:
         raise invalid(faults)
     return parameters, wanted
+
+
+def _readable(model: type[ListParameters], query: QueryParams, faults: list[Fault]) -> ListParameters:
+    """The parameters without those that `faults` grew by, so that the others' faults are told beside theirs."""
+    parameters = validated(model, query, REPEATABLE, faults)
+    wrong = {fault.where for fault in faults}
+    rest = QueryParams([(name, value) for name, value in query.multi_items() if name not in wrong])
+    return parameters or validated(model, rest, REPEATABLE, []) or model.model_validate({})
 
 
 def validated(model: type[Model], query: QueryParams, repeatable: Collection[str], faults: list[Fault]) -> Model | None:

@@ -15,7 +15,7 @@ from gateway.api.parameters import (
     UserCallParameters,
 )
 from gateway.api.placing import PlaceCall, place_call
-from gateway.store.listings import Kind
+from gateway.store.list_query import Kind
 
 
 def _list(kind: Kind, model: type[ListParameters]) -> Endpoint:

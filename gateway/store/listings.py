@@ -1,13 +1,12 @@
-"""The lists of the API: one statement a page, everything a client sends a bound parameter.
+"""Reading the lists, and single calls, as of one moment.
 
 The documents leave as the fold wrote them; only `revision` and `updated_at` are added, as text.
-Each sort order is an index of `sql/0001_gateway.sql`: (account, start), (account, duration).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -15,16 +14,13 @@ import asyncpg
 from gateway.calls.instant import from_datetime, to_text
 from gateway.store import settled
 from gateway.store.connection import Connection, Pool
+from gateway.store.list_query import DIRECTIONS, AsOf, Filter, Kind, ListQuery, Place, Query, Sort
 
-Kind: TypeAlias = Literal["calls", "user_calls", "queue_calls", "ring_group_calls"]
-Sort: TypeAlias = Literal["newest_first", "oldest_first", "longest_first"]
-StateFilter: TypeAlias = Literal["ended", "open", "all"]
+CURSOR_LIVES = timedelta(hours=24)
+"""What a walk shows that began longer ago may be kept no more."""
 
-ORDERS: dict[Sort, str] = {
-    "newest_first": "started_at desc, id desc",
-    "oldest_first": "started_at, id",
-    "longest_first": "duration_ms desc, id desc",
-}
+ROWS_AT_ONCE = 500
+ROW_SECONDS = 60.0
 
 # What a transaction writes bears the time at which it began, and is seen only once it is committed.
 AS_OF = """
@@ -33,173 +29,164 @@ where datname = current_database() and backend_type = 'client backend' and pid <
   and wait_event is distinct from 'advisory'
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list shows. Empty or None: no matter. `since`, `until`: by start, half-open.
-
-    `users` are ids, `queues` and `ring_groups` names, `numbers` the forms of one number.
-    `results`: pairs of a column (`outcome`, `type`, `result`, `status`) and the value it must have.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-    users: Sequence[str] = ()
-    queues: Sequence[str] = ()
-    ring_groups: Sequence[str] = ()
-    direction: str | None = None
-    numbers: Sequence[str] = ()
-    reference: str | None = None
-    call_id: UUID | None = None
-    state: StateFilter = "ended"
-    updated_since: datetime | None = None
-    results: Sequence[tuple[Literal["outcome", "type", "result", "status"], str]] = ()
+OPEN_CALLS = """
+select count(*) as open_calls, min(started_at) as oldest_open
+from calls where account_id = {account} and state <> 'ended' and merged_into is null
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """How far what is shown can be relied upon. `settled_until`: see `store.settled`.
 
-    Whatever is not shown yet has, or will have, an `updated_at` of `as_of` or later.
+    Whatever is not shown yet has, or will have, an `updated_at` of `as_of` or later. `oldest_open`: when the
+    oldest of the open calls began.
     """
 
-    as_of: str
+    as_of: datetime
     open_calls: int
-    settled_until: str | None
+    settled_until: datetime | None
+    oldest_open: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where a walk stands: what its first page saw, and the last row that was shown."""
+
+    as_of: AsOf
+    freshness: Freshness
+    after: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`rows` are JSON texts; `total` is counted only on request."""
+    """`rows` are JSON texts; `total` is counted only on request; `next`: where it goes on, if it does."""
 
     rows: list[str]
-    has_more: bool
     total: int | None
     freshness: Freshness
+    next: Walk | None
 
 
-class _Statement:
-    """Conditions and the values bound to them."""
-
-    def __init__(self, kind: Kind, account: str) -> None:
-        self.kind = kind
-        self.values: list[Any] = [account]
-        self.conditions = ["t.account_id = $1"]
-        if kind == "queue_calls":
-            self.conditions.append("t.kind = 'queue'")
-        elif kind == "ring_group_calls":
-            self.conditions.append("t.kind = 'ring_group'")
-
-    @property
-    def table(self) -> str:
-        return self.kind if self.kind in ("calls", "user_calls") else "visits"
-
-    def where(self, condition: str, value: Any) -> None:
-        """`condition` has one `{}` for the place of its value; a value that is empty asks nothing."""
-        if value is None or value == []:
-            return
-        self.values.append(value)
-        self.conditions.append(condition.replace("{}", f"${len(self.values)}"))
-
-    def where_among(self, condition: str, values: Sequence[str]) -> None:
-        """`condition` has `{}` behind what is compared. One value is compared by `=`: then an index keeps its order."""
-        if values:
-            one = len(values) == 1
-            among = condition.replace("{}", "= {}" if one else "= any({})")
-            self.where(among, values[0] if one else list(values))
-
-    def from_where(self) -> str:
-        return f"from {self.table} t where " + " and ".join(self.conditions)
+async def as_of(connection: Connection | Pool) -> datetime:
+    """All that was updated before this is visible to whoever looks from now on."""
+    at: datetime = await connection.fetchval(AS_OF)
+    return at
 
 
-def statement(kind: Kind, account: str, wanted: Filter) -> tuple[str, list[Any]]:
-    """`from … where …` and its values."""
-    built = _Statement(kind, account)
-    built.where("t.started_at >= {}", wanted.since)
-    built.where("t.started_at < {}", wanted.until)
-    built.where("t.direction = {}", wanted.direction)
-    built.where("t.reference = {}", wanted.reference)
-    built.where("t.id = {}" if kind == "calls" else "t.call_id = {}", wanted.call_id)
-    built.where("t.updated_at >= {}", wanted.updated_since)
-    callee = "callee_number" if kind == "calls" else "destination_number"
-    built.where(f"(t.caller_number = any({{}}) or t.{callee} = any({{}}))", list(wanted.numbers))
-    built.where_among(_of_users(kind), wanted.users)
-    built.where_among(_of_groups(kind, "queue"), wanted.queues)
-    built.where_among(_of_groups(kind, "ring_group"), wanted.ring_groups)
-    for column, value in wanted.results:
-        built.where(f"t.{column} = {{}}", value)
-    if wanted.state != "all":
-        built.conditions.append("t.state = 'ended'" if wanted.state == "ended" else "t.state <> 'ended'")
-    if kind == "calls" and wanted.updated_since is None:
-        built.conditions.append("t.merged_into is null")
-    return built.from_where(), built.values
-
-
-def _of_users(kind: Kind) -> str:
-    if kind != "calls":
-        return "t.user_id {}"
-    return "exists (select from user_calls u where u.account_id = t.account_id and u.call_id = t.id and u.user_id {})"
-
-
-def _of_groups(kind: Kind, group: Literal["queue", "ring_group"]) -> str:
-    if kind == f"{group}_calls":
-        return "t.group_name {}"
-    if kind == "user_calls":
-        return f"t.document #>> array['via', '{group}', 'name'] {{}}"
-    call = "t.id" if kind == "calls" else "t.call_id"
-    return (
-        f"exists (select from visits v where v.account_id = t.account_id and v.call_id = {call} "
-        f"and v.kind = '{group}' and v.group_name {{}})"
-    )
-
-
-def page_query(kind: Kind, account: str, wanted: Filter, sort: Sort, offset: int, limit: int) -> tuple[str, list[Any]]:
-    """The page's statement; it gives one row more than `limit` where there are more."""
-    source, values = statement(kind, account, wanted)
-    merged = "t.merged_into" if kind == "calls" else "null::uuid"
-    order = ", ".join(f"t.{term}" for term in ORDERS[sort].split(", "))
-    query = (
-        f"select t.id, t.document, t.revision, t.updated_at, {merged} as merged_into {source} "
-        f"order by {order} offset ${len(values) + 1} limit ${len(values) + 2}"
-    )
-    return query, [*values, offset, limit + 1]
-
-
-async def page(
-    pool: Pool, kind: Kind, account: str, wanted: Filter, sort: Sort, offset: int, limit: int, *, total: bool = False
+async def first_page(
+    connection: Connection,
+    at: datetime,
+    nodes: Sequence[str],
+    kind: Kind,
+    account: str,
+    wanted: Filter,
+    sort: Sort,
+    offset: int,
+    limit: int,
+    *,
+    total: bool = False,
 ) -> Page:
-    """Rows, count and freshness as of one moment."""
-    query, values = page_query(kind, account, wanted, sort, offset, limit)
+    """Rows, count and freshness as of one moment. `at`: what `as_of` gave before; `nodes`: the account's."""
+    query = ListQuery(kind, account, wanted, sort)
+    count = f"({query.total().text})" if total else "null::bigint"
+    of_nodes = settled.OF_NODES.format(nodes=query.bind(list(nodes)))
+    page = query.page(offset, limit)
+    fresh = f"""
+    select o.*, ({of_nodes}) as settled_until, pg_current_snapshot()::text as snapshot, {count} as total
+    from ({OPEN_CALLS.format(account=query.account)}) o
+    """
+    records = await _beside(connection, fresh, page, sort)
+    about = records[0]
+    freshness = Freshness(at, about["open_calls"], about["settled_until"], about["oldest_open"])
+    rows, last = _rows(records, limit)
+    walk = None if last is None else Walk(AsOf(at, about["snapshot"]), freshness, last)
+    return Page(rows, about["total"], freshness, walk)
+
+
+async def next_page(
+    connection: Connection,
+    walk: Walk,
+    kind: Kind,
+    account: str,
+    wanted: Filter,
+    sort: Sort,
+    limit: int,
+    *,
+    total: bool = False,
+) -> Page:
+    """The page of a walk that comes after its place, as its first page would have had it."""
+
+    def query(amended: bool, after: Place | None) -> ListQuery:
+        seen = AsOf(walk.as_of.at, walk.as_of.snapshot, amended)
+        return ListQuery(kind, account, wanted, sort, after=after, as_of=seen)
+
+    # Amendments are rare: that there were none is asked in the same breath.
+    first = query(False, walk.after)
+    records = await _beside(connection, f"select {first.amended_since()} as amended", first.page(0, limit), sort)
+    if records[0]["amended"]:
+        page = query(True, walk.after).page(0, limit)
+        records = await connection.fetch(page.text, *page.values)
+    rows, last = _rows(records, limit)
+    count: int | None = None
+    if total:
+        counted = query(True, None).total()
+        count = await connection.fetchval(counted.text, *counted.values)
+    further = None if last is None else Walk(walk.as_of, walk.freshness, last)
+    return Page(rows, count, walk.freshness, further)
+
+
+async def _beside(connection: Connection, about: str, page: Query, sort: Sort) -> list[asyncpg.Record]:
+    """The page's records, each with the columns of `about`, all of one snapshot; one without a row if there is none."""
+    direction = DIRECTIONS[sort]
+    return await connection.fetch(
+        f"with about as materialized ({about}) select p.*, about.* from about "
+        f"left join lateral ({page.text}) p on true order by p.key {direction}, p.id {direction}",
+        *page.values,
+    )
+
+
+def _rows(records: Sequence[asyncpg.Record], limit: int) -> tuple[list[str], Place | None]:
+    """The rows' texts, and the last one's place where there are more."""
+    found = [record for record in records[:limit] if record["id"] is not None]
+    more = len(records) > limit
+    last = Place(found[-1]["key"], str(found[-1]["id"])) if more else None
+    return [_row(record) for record in found], last
+
+
+@asynccontextmanager
+async def whole(
+    pool: Pool, kind: Kind, account: str, wanted: Filter, sort: Sort
+) -> AsyncIterator[tuple[Freshness, AsyncIterator[list[str]]]]:
+    """How fresh it is, and every row, a few hundred at a time, read as they are taken: memory does not grow."""
+    query = ListQuery(kind, account, wanted, sort).whole()
     async with pool.acquire() as connection:
-        as_of = await connection.fetchval(AS_OF)
+        at = await as_of(connection)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            records = await connection.fetch(query, *values)
-            count: int | None = None
-            if total:
-                source, bound = statement(kind, account, wanted)
-                count = await connection.fetchval(f"select count(*) {source}", *bound)
-            fresh = await _freshness(connection, account, as_of)
-    return Page([_row(record) for record in records[:limit]], len(records) > limit, count, fresh)
+            fresh = await _freshness(connection, account, at)
+            cursor = await connection.cursor(query.text, *query.values, timeout=ROW_SECONDS)
+            yield fresh, _batches(cursor)
+
+
+async def _batches(cursor: "asyncpg.cursor.Cursor[asyncpg.Record]") -> AsyncIterator[list[str]]:
+    while records := await cursor.fetch(ROWS_AT_ONCE, timeout=ROW_SECONDS):
+        yield [_row(record) for record in records]
 
 
 async def freshness(pool: Pool, account: str) -> Freshness:
-    return await _freshness(pool, account, await pool.fetchval(AS_OF))
+    return await _freshness(pool, account, await as_of(pool))
 
 
-async def _freshness(connection: Connection | Pool, account: str, as_of: datetime) -> Freshness:
+async def _freshness(connection: Connection | Pool, account: str, at: datetime) -> Freshness:
     record = await connection.fetchrow(
         f"""
-        select ({settled.OF_ACCOUNT}) as settled_until,
-               (select count(*) from calls
-                where account_id = $1 and state <> 'ended' and merged_into is null) as open_calls
+        select o.*, ({settled.OF_NODES.format(nodes=settled.NODES_OF_ACCOUNT)}) as settled_until
+        from ({OPEN_CALLS.format(account="$1")}) o
         """,
         account,
     )
     assert record is not None
-    until = record["settled_until"]
-    return Freshness(
-        to_text(from_datetime(as_of)), record["open_calls"], None if until is None else to_text(from_datetime(until))
-    )
+    return Freshness(at, record["open_calls"], record["settled_until"], record["oldest_open"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +204,7 @@ async def call(connection: Connection | Pool, account: str, call_id: UUID) -> Li
     """The call of this id, or that which the id merged into; None before Asterisk told of it."""
     record = await connection.fetchrow(
         """
-        select id, node, linked_ids, state, document, revision, updated_at, null::uuid as merged_into
+        select id, node, linked_ids, state, document, revision, updated_at
         from calls
         where account_id = $1 and id = coalesce(
             (select call_id from call_aliases where account_id = $1 and alias = $2), $2)
@@ -228,7 +215,11 @@ async def call(connection: Connection | Pool, account: str, call_id: UUID) -> Li
     if record is None:
         return None
     return ListedCall(
-        str(record["id"]), record["node"], tuple(record["linked_ids"]), record["state"] == "ended", _row(record)
+        str(record["id"]),
+        record["node"],
+        tuple(record["linked_ids"]),
+        record["state"] == "ended",
+        spliced(record["document"], record["revision"], record["updated_at"]),
     )
 
 
@@ -238,6 +229,9 @@ def spliced(document: str, revision: int, updated_at: datetime) -> str:
 
 
 def _row(record: asyncpg.Record) -> str:
-    if record["merged_into"] is not None:
-        return f'{{"id":"{record["id"]}","merged_into":"{record["merged_into"]}"}}'
+    merged_into = record["merged_into"]
+    if merged_into is not None:
+        return f'{{"id":"{record["id"]}","merged_into":"{merged_into}"}}'
+    if record["gone"]:
+        return f'{{"id":"{record["id"]}","merged_into":null}}'
     return spliced(record["document"], record["revision"], record["updated_at"])

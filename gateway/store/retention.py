@@ -1,4 +1,4 @@
-"""What is kept for a time only: events and their deliveries, the audit log, digests of audits, sessions.
+"""What is kept for a time only: events and their deliveries, the audit log, digests of audits, sessions, versions.
 
 In batches, each a transaction of its own, so that nobody waits for one.
 """
@@ -10,6 +10,9 @@ from gateway.store.connection import Connection, Pool
 BATCH = 5_000
 AUDIT_LOG_KEPT = timedelta(days=400)
 AUDITS_KEPT = timedelta(days=400)
+VERSIONS_KEPT = timedelta(days=2)
+"""Longer than any cursor lives."""
+GONE_KEPT = timedelta(days=400)
 
 # The log stays dense: what goes is its beginning.
 OLD_EVENTS = """
@@ -49,6 +52,14 @@ OLD = {
         "(select account_id, token_sha256 from console_sessions where expires_at < now() - $1::interval limit $2)",
         timedelta(days=1),
     ),
+} | {
+    f"superseded_{table}": (
+        f"delete from superseded_{table} where ctid in (select ctid from superseded_{table} "
+        f"where superseded_at < now() - $1::interval "
+        f"and (not gone or superseded_at < now() - interval '{GONE_KEPT.days} days') limit $2)",
+        VERSIONS_KEPT,
+    )
+    for table in ("calls", "user_calls", "visits")
 }
 
 

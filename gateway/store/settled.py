@@ -14,19 +14,22 @@ from gateway.store.connection import Connection, Pool
 # Rows are written a moment after what they tell of, and not quite in order.
 UNTIL = "n.row_at - interval '5 seconds' + coalesce(n.looked_at - n.row_committed_at, interval '0')"
 
-# Of the account's nodes, as its directory names them now; one of which nothing was ever read settles nothing.
-OF_ACCOUNT = f"""
+# Of an account's nodes, as its directory names them now; one of which nothing was ever read settles nothing.
+OF_NODES = f"""
 select case when count(*) > 0 and bool_and(n.row_at is not null and n.gap_at is null) then min({UNTIL}) end
-from accounts a
-join directory_versions v on v.account_id = a.id and v.version = a.directory_version
-cross join lateral (
-    select jsonb_array_elements_text(v.document -> 'nodes') as node
+from (
+    select unnest({{nodes}}::text[]) as node
     union all
-    select node from nodes where coalesce(jsonb_array_length(v.document -> 'nodes'), 0) = 0
+    select node from nodes where coalesce(cardinality({{nodes}}::text[]), 0) = 0
 ) wanted
 left join nodes n on n.node = wanted.node
-where a.id = $1
 """
+
+NODES_OF_ACCOUNT = """(
+select array(select jsonb_array_elements_text(v.document -> 'nodes'))
+from accounts a join directory_versions v on v.account_id = a.id and v.version = a.directory_version
+where a.id = $1
+)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,7 @@ LAST = rows(ANSWERED)[-1].at
 
 
 async def told(pool: Pool, account: str = "acme") -> datetime | None:
-    text = (await listings.freshness(pool, account)).settled_until
-    return None if text is None else datetime.fromisoformat(text)
+    return (await listings.freshness(pool, account)).settled_until
 
 
 def about(moment: datetime | None, instant: int, seconds: float = 0) -> bool:

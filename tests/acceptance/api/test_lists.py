@@ -47,8 +47,13 @@ async def test_sorts_and_pages(client: httpx.AsyncClient, three: list[CallRecord
     page = await client.get("/v1/calls?limit=2&include=total")
     envelope = page.json()
     assert (envelope["has_more"], envelope["total"], envelope["open_calls"]) == (True, 3, 0)
-    assert (envelope["next_cursor"], envelope["settled_until"]) == (None, "2026-11-24T00:00:00.000Z")
-    assert ids(await client.get(page.links["next"]["url"])) == [first]
+    assert envelope["settled_until"] == "2026-11-24T00:00:00.000Z"
+    assert f"cursor={envelope['next_cursor']}" in page.links["next"]["url"]
+    last = await client.get(page.links["next"]["url"])
+    assert ids(last) == [first]
+    about = last.json()
+    assert (about["has_more"], about["next_cursor"], about["total"], "next" in last.links) == (False, None, 3, False)
+    assert about["as_of"] == envelope["as_of"]
 
 
 async def test_the_document_is_the_folds_with_revision_and_time(
@@ -105,11 +110,11 @@ async def test_filters(client: httpx.AsyncClient, three: list[CallRecord]) -> No
 
 
 async def test_all_faults_at_once(client: httpx.AsyncClient) -> None:
-    query = "limit=0&offset=-1&sort=sideways&colour=red&from=2026-11-01&from=2026-11-02&reference=%00"
+    query = "limit=0&offset=-1&sort=sideways&colour=red&from=2026-11-01&from=2026-11-02&reference=%00&user=999&to=now"
     response = await client.get(f"/v1/calls?{query}")
     assert response.status_code == 422
     faults = {fault["parameter"]: fault["code"] for fault in response.json()["errors"]}
-    assert set(faults) == {"limit", "offset", "sort", "colour", "from", "reference"}
+    assert set(faults) == {"limit", "offset", "sort", "colour", "from", "reference", "user", "to"}
     assert faults["colour"] == "unknown_parameter"
 
 
