@@ -87,6 +87,8 @@ class OutboundPart(_Part):
     deny: list[Annotated[str, Field(pattern=r"^\+[0-9]{0,15}$")]] = []
     calls_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 30
     simultaneous_calls: Annotated[int, Field(ge=1, le=100_000)] = 10
+    premium_rate: bool = False
+    emergency: bool = False
 
 
 class LimitsPart(_Part):
@@ -242,6 +244,8 @@ def _directory(part: DirectoryPart) -> Directory:
             tuple(part.outbound.deny),
             part.outbound.calls_per_minute,
             part.outbound.simultaneous_calls,
+            part.outbound.premium_rate,
+            part.outbound.emergency,
         ),
         limits=Limits(part.limits.requests_per_minute, part.limits.requests_per_minute_per_key),
     )

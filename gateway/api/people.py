@@ -15,7 +15,7 @@ from gateway.api.context import context_of
 from gateway.api.directory_of import directory_of
 from gateway.api.directory_page import DirectoryPage
 from gateway.asterisk.devices import DeviceState
-from gateway.asterisk.live import Answer, Live
+from gateway.asterisk.live import Live
 from gateway.asterisk.queues import Member, Queue, Waiting
 from gateway.calls.directory import Directory, Group, User
 from gateway.numbering import to_e164
@@ -37,7 +37,7 @@ async def list_users(request: Request, caller: Caller) -> Response:
     """`GET /v1/users`."""
     directory = await directory_of(context_of(request), caller)
     page = DirectoryPage(request, directory.users)
-    live = await _devices(request, directory)
+    live = await live_of(request, directory).devices()
     rows = [_user(user, live.shown if live else None) for user in page.items]
     return page.answer(rows, live.at if live else None)
 
@@ -46,7 +46,7 @@ async def list_ring_groups(request: Request, caller: Caller) -> Response:
     """`GET /v1/ring-groups`."""
     directory = await directory_of(context_of(request), caller)
     page = DirectoryPage(request, directory.ring_groups)
-    live = await _devices(request, directory)
+    live = await live_of(request, directory).devices()
     users = {user.number: user for user in directory.users}
     rows = [_ring_group(group, users, live.shown if live else None) for group in page.items]
     return page.answer(rows, live.at if live else None)
@@ -64,7 +64,7 @@ async def list_queues(request: Request, caller: Caller) -> Response:
     context = context_of(request)
     directory = await directory_of(context, caller)
     page = DirectoryPage(request, directory.queues)
-    live = await _queues(request, directory)
+    live = await live_of(request, directory).queues()
     if live is None:
         return page.answer([_queue(queue, None, {}, {}, directory) for queue in page.items])
     of_others = await directories.queues_of_others(context.pool, caller.account, context.node)
@@ -89,23 +89,11 @@ def state_of(device: str, states: States) -> DeviceState | None:
     return states.get(device, "unreachable")
 
 
-async def _devices(request: Request, directory: Directory) -> Answer[States] | None:
-    return await _live(request).devices() if _is_here(request, directory) else None
-
-
-async def _queues(request: Request, directory: Directory) -> Answer[Mapping[str, Queue]] | None:
-    return await _live(request).queues() if _is_here(request, directory) else None
-
-
-def _live(request: Request) -> Live:
-    live = request.app.state.live
+def live_of(request: Request, directory: Directory) -> Live:
+    """Under the names of this account's devices and queues, another node has somebody else's: it is not asked."""
+    live = request.app.state.live if directories.is_on(directory, context_of(request).node) else Live(None)
     assert isinstance(live, Live)
     return live
-
-
-def _is_here(request: Request, directory: Directory) -> bool:
-    """Under the names of this account's devices and queues, another node has somebody else's."""
-    return directories.is_on(directory, context_of(request).node)
 
 
 def _user(user: User, states: States | None) -> dict[str, object]:

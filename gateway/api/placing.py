@@ -7,63 +7,36 @@ hand-over may still ring until the deadline, so it is answered 202 and ingest te
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeAlias
 
 import structlog
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.auth import Caller
 from gateway.api.bodies import read_body
+from gateway.api.call_limits import limits
 from gateway.api.calls import as_asked_for, connected, json_text
 from gateway.api.codes import ProblemCode
 from gateway.api.context import ApiContext, CallSession, context_of
-from gateway.api.destinations import blocked, fault_of_destination
+from gateway.api.destinations import blocked
 from gateway.api.directory_of import directory_of
 from gateway.api.problems import DATABASE_AWAY, Fault, Problem, invalid, unavailable
-from gateway.api.who import Unresolved, user_of
+from gateway.api.wanted_call import PlaceCall, WantedCall, wanted_call
 from gateway.asterisk import calls_control, devices, originate
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, AmiError, LinkLost, UnsafeValue
 from gateway.asterisk.originate import OriginateRequest
 from gateway.calls.directory import Directory, User
 from gateway.calls.identity import uuid7
 from gateway.store import audit, originations
-from gateway.store.directories import is_on
 from gateway.store.originations import NewOrigination, PlacedCall
 
 log = structlog.get_logger()
 
 DEADLINE = timedelta(seconds=10)
 MOST_KEY_CHARACTERS = 255
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise PydanticCustomError("not_printable", "Control characters are not allowed.")
-    return text
-
-
-Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
-RingTimeout: TypeAlias = Annotated[int, Field(ge=5, le=120)]
-AnswerTimeout: TypeAlias = Annotated[int, Field(ge=5, le=180)]
-
-
-class PlaceCall(BaseModel):
-    """The body of `POST /v1/calls`. Timeouts in seconds."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    user: Line
-    to: Line
-    caller_id: Line | None = None
-    ring_timeout: RingTimeout = 30
-    answer_timeout: AnswerTimeout = 60
-    reference: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,48 +77,17 @@ async def place(context: ApiContext, caller: Caller, asked: PlaceCall, key: str 
     if key is not None and (first := await originations.by_key(context.pool, caller.account, key, now)):
         return _replayed(first, digest, now)
     directory = await directory_of(context, caller)
-    if not is_on(directory, context.node):
-        # Under the names of this account's devices, others may ring here.
-        raise Problem(409, "other_node", f"The account is not on node {context.node}: ask its gateway.")
-    user, caller_id = _checked(directory, asked)
-    await _refuse_blocked(context, caller, directory, asked)
+    wanted = wanted_call(directory, asked, context.node)
+    await _refuse_blocked(context, caller, directory, wanted)
     session = connected(context.ami)
-    new = _new(context, caller, user, asked, caller_id, key, digest)
+    new = new_origination(context, caller, wanted, asked, key, digest)
     # Both ask Asterisk, and nothing rings before both have answered.
-    _, deadline = await asyncio.gather(_refuse_unreachable(session, user), _deadline(session, new))
-    action = _originate(new, caller.account, directory, deadline)
-    _refuse_unsafe(action)
+    _, deadline = await asyncio.gather(_refuse_unreachable(session, wanted.user), _deadline(session, new))
+    action = originate_request(new, caller.account, directory, deadline)
     first = await _reserve(context, caller, directory, new)
     if first is not None:
         return _replayed(first, digest, now)
     return Answered(await _hand_over(context, session, caller, new, action))
-
-
-def _checked(directory: Directory, asked: PlaceCall) -> tuple[User, str | None]:
-    """The user, and the caller ID that the outside shall see (None for an extension).
-
-    Raises: Problem 422 with all faults.
-    """
-    faults: list[Fault] = []
-    user: User | None = None
-    try:
-        user = user_of(directory, asked.user)
-    except Unresolved as error:
-        faults.append(error.fault("/user"))
-    destination = fault_of_destination(directory, user or User("", "", ""), asked.to)
-    if destination is not None:
-        faults.append(destination)
-    if asked.caller_id is not None and asked.caller_id not in directory.numbers:
-        faults.append(Fault("/caller_id", "not_your_number", "The caller ID must be one of the account's numbers."))
-    caller_id = asked.caller_id or (user and user.caller_id) or next(iter(directory.numbers), None)
-    outside = asked.to.startswith("+")
-    if outside and caller_id is None:
-        faults.append(Fault("/caller_id", "no_caller_id", "Neither the user nor the account has a number to show."))
-    if outside and caller_id == asked.to:
-        faults.append(Fault("/caller_id", "caller_id_is_destination", "A number is not called from itself."))
-    if faults or user is None:
-        raise invalid(faults)
-    return user, caller_id if outside else None
 
 
 def _replayed(first: PlacedCall, digest: bytes, now: datetime) -> Answered:
@@ -163,46 +105,49 @@ def _in_progress() -> Problem:
     )
 
 
-async def _refuse_blocked(context: ApiContext, caller: Caller, directory: Directory, asked: PlaceCall) -> None:
-    reason = blocked(directory, asked.to)
+async def _refuse_blocked(context: ApiContext, caller: Caller, directory: Directory, wanted: WantedCall) -> None:
+    reason = blocked(directory, wanted.to)
     if reason is not None:
-        await _note_refusal(context, caller, "destination_blocked", asked.to)
+        await _note_refusal(context, caller, "destination_blocked", wanted.to)
         raise Problem(403, "destination_blocked", reason)
 
 
 async def _refuse_unreachable(session: CallSession, user: User) -> None:
+    refuse_unreachable(await contacts_of(session, user))
+
+
+async def contacts_of(session: CallSession, user: User) -> Mapping[str, int]:
+    """How many contacts of each device could ring now. Raises: Problem 503."""
     try:
-        contacts = await devices.contacts(session, user.devices)
+        return await devices.contacts(session, user.devices)
     except UnsafeValue:
-        contacts = {}
+        return {}
     except AmiError:
         raise unavailable("asterisk_unavailable", "Asterisk did not answer; nothing was placed.") from None
+
+
+def refuse_unreachable(contacts: Mapping[str, int]) -> None:
+    """Raises: Problem 409."""
     if not any(contacts.values()):
         raise Problem(409, "user_unreachable", "None of the user's devices is registered.")
 
 
-def _new(
-    context: ApiContext,
-    caller: Caller,
-    user: User,
-    asked: PlaceCall,
-    caller_id: str | None,
-    key: str | None,
-    digest: bytes,
+def new_origination(
+    context: ApiContext, caller: Caller, wanted: WantedCall, asked: PlaceCall, key: str | None, digest: bytes
 ) -> NewOrigination:
     now = datetime.now(UTC)
     return NewOrigination(
         id=uuid7(int(now.timestamp() * 1000), secrets.token_bytes(10)),
         node=context.node,
-        user_id=user.id,
-        user_number=user.number,
-        user_name=user.name,
-        destination=asked.to,
-        caller_id=caller_id,
+        user_id=wanted.user.id,
+        user_number=wanted.user.number,
+        user_name=wanted.user.name,
+        destination=wanted.to,
+        caller_id=wanted.caller_id,
         reference=asked.reference,
         ring_timeout=asked.ring_timeout,
         answer_timeout=asked.answer_timeout,
-        devices=user.devices,
+        devices=wanted.user.devices,
         deadline=now + DEADLINE,
         idempotency_key=key,
         request_sha256=digest,
@@ -224,8 +169,9 @@ async def _deadline(session: CallSession, new: NewOrigination) -> int:
     return there // 1_000_000 + int(DEADLINE.total_seconds())
 
 
-def _originate(new: NewOrigination, account: str, directory: Directory, deadline_epoch: int) -> OriginateRequest:
-    return OriginateRequest(
+def originate_request(new: NewOrigination, account: str, directory: Directory, deadline_epoch: int) -> OriginateRequest:
+    """Raises: Problem 422 where it holds what must not reach Asterisk."""
+    request = OriginateRequest(
         id=new.id,
         other_id=f"{new.id}-2",
         devices=new.devices,
@@ -239,15 +185,12 @@ def _originate(new: NewOrigination, account: str, directory: Directory, deadline
         answer_timeout=new.answer_timeout,
         deadline_epoch=deadline_epoch,
     )
-
-
-def _refuse_unsafe(action: OriginateRequest) -> None:
-    """What must not reach Asterisk is refused before anything is reserved."""
     try:
-        originate.headers(action)
-        originate.variables(action)
+        originate.headers(request)
+        originate.variables(request)
     except UnsafeValue as error:
         raise invalid([Fault(f"/{error.field}", "unsafe_value", f"The {error.field} {error.reason}.")]) from None
+    return request
 
 
 async def _reserve(context: ApiContext, caller: Caller, directory: Directory, new: NewOrigination) -> PlacedCall | None:
@@ -255,10 +198,9 @@ async def _reserve(context: ApiContext, caller: Caller, directory: Directory, ne
 
     Raises: Problem 409, 429.
     """
-    limits = directory.outbound
     # A transaction of its own: one who died while waiting for the account's lock has reserved nothing.
     async with context.pool.acquire() as connection, connection.transaction():
-        reservation = await originations.reserve(connection, caller.account, new, limits)
+        reservation = await originations.reserve(connection, caller.account, new, directory.outbound)
     if reservation.reserved:
         return None
     if reservation.placed_before and new.idempotency_key is not None:
@@ -266,14 +208,9 @@ async def _reserve(context: ApiContext, caller: Caller, directory: Directory, ne
         if first is None:
             raise _in_progress()  # Withdrawn this moment: its key is free.
         return first
-    over: tuple[ProblemCode, int] = (
-        ("too_many_calls_per_minute", 60)
-        if reservation.usage.last_minute >= limits.calls_per_minute
-        else ("too_many_simultaneous_calls", 10)
-    )
-    code, seconds = over
-    await _note_refusal(context, caller, code, new.destination)
-    raise Problem(429, code, "The account's limit is reached.", headers={"Retry-After": str(seconds)})
+    over = next(limit for limit in limits(directory.outbound, reservation.usage) if limit.reached)
+    await _note_refusal(context, caller, over.code, new.destination)
+    raise over.problem
 
 
 async def _hand_over(

@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from gateway.api import allowed_networks, api_keys, audit_log, calls, health, people
 from gateway.api.auth import Endpoint, needs
+from gateway.api.checking import check_call
 from gateway.api.directory_page import PageParameters
 from gateway.api.drop_in.routes import DROP_IN_ROUTES
 from gateway.api.lists import rows_of
@@ -14,7 +15,8 @@ from gateway.api.parameters import (
     RingGroupCallParameters,
     UserCallParameters,
 )
-from gateway.api.placing import PlaceCall, place_call
+from gateway.api.placing import place_call
+from gateway.api.wanted_call import PlaceCall
 from gateway.store.list_query import Kind
 
 
@@ -28,6 +30,7 @@ ROUTES = [
     Route("/v1/status", needs("calls:read", health.status), methods=["GET"]),
     Route("/v1/calls", _list("calls", CallParameters), methods=["GET"]),
     Route("/v1/calls", needs("calls:write", place_call, body=PlaceCall), methods=["POST"]),
+    Route("/v1/calls/check", needs("calls:write", check_call, body=PlaceCall), methods=["POST"]),
     Route("/v1/calls/{id}", needs("calls:read", calls.get_call), methods=["GET"]),
     Route("/v1/calls/{id}/hangup", needs("calls:write", calls.hang_up), methods=["POST"]),
     Route("/v1/user-calls", _list("user_calls", UserCallParameters), methods=["GET"]),

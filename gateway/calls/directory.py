@@ -58,13 +58,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Where and whither click-to-call may dial. Prefixes are E.164; `deny` wins."""
+    """Where and whither click-to-call may dial. Prefixes are E.164; `deny` wins.
+
+    `premium_rate`: numbers that the caller pays for beyond the call may be dialled; `emergency`: those of emergency
+    services, where they are extensions of the account, too.
+    """
 
     context: str = "from-internal"
     allow: tuple[str, ...] = ("+",)
     deny: tuple[str, ...] = ()
     calls_per_minute: int = 30
     simultaneous_calls: int = 10
+    premium_rate: bool = False
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,9 @@ async def test_phones_and_queues_are_shown_as_they_are(reception: Reception) -> 
     assert await reception.user("Alice", "available") == ["registered", "unreachable"]
     assert await reception.user("Bob", "available") == ["registered"]
 
+    checked = (await reception.gateway.api.post("/v1/calls/check", json={"user": "101", "to": "102"})).json()
+    assert (checked["placeable"], [one["contacts"] for one in checked["devices"]]) == (True, [1, 0])
+
     await desk.call("102")
     await bob.wait_for("ringing")
     assert await reception.user("Bob", "ringing") == ["ringing"]
@@ -90,6 +93,7 @@ async def test_phones_and_queues_are_shown_as_they_are(reception: Reception) -> 
     await reception.until("/v1/queues", "support", lambda row: row["waiting"] == [])
     await desk.hang_up()
     assert await reception.user("Bob", "available") == ["registered"]
+    assert [len(phone.all("invite")) for phone in (desk, bob)] == [0, 1]
     await reception.pbx.stop()
     assert await reception.user("Bob", None) == [None]
     await reception.until("/v1/queues", "support", lambda row: row["waiting"] is None)

@@ -14,8 +14,9 @@ from gateway.api.bodies import from_fields, from_json, media_type, read_bytes
 from gateway.api.context import context_of
 from gateway.api.directory_of import directory_of
 from gateway.api.drop_in import envelope
-from gateway.api.placing import PlaceCall, idempotency_key, place
+from gateway.api.placing import idempotency_key, place
 from gateway.api.problems import Fault, Problem, invalid
+from gateway.api.wanted_call import PlaceCall
 from gateway.calls.directory import Directory, User
 from gateway.numbering import to_e164
 

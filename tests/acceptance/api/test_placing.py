@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, LinkLost, NotConnected
-from gateway.calls.directory import Directory, Outbound
+from gateway.calls.directory import Directory, Group, Outbound
 from gateway.store import audit, calls, directories
 from gateway.store.connection import Pool
 from tests.acceptance.api.asterisk_that_answers import AsteriskThatAnswers
@@ -50,6 +50,8 @@ async def test_an_extension_is_called_without_a_public_number(
         (GOOD | {"user": "999"}, "/user", "unknown_user"),
         (GOOD | {"to": "hello"}, "/to", "not_a_number"),
         (GOOD | {"to": "+61000000000000"}, "/to", "not_a_valid_number"),
+        (GOOD | {"to": "+9991234567"}, "/to", "not_a_valid_number"),
+        (GOOD | {"to": "+610255501234"}, "/to", "not_a_valid_number"),
         (GOOD | {"to": "+61255501234\r\nAction: Command"}, "/to", "not_printable"),
         (GOOD | {"to": "+61255501234&PJSIP/102"}, "/to", "not_a_number"),
         (GOOD | {"to": "102,${SHELL(id)}"}, "/to", "not_a_number"),
@@ -211,6 +213,34 @@ async def test_guards(client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, 
     assert over.headers["retry-after"]
     assert len(asterisk.told("Originate")) == 1
     assert [entry.action for entry in await audit.newest(pool, "acme")] == ["call.refused"] * 5
+
+
+async def test_what_is_blocked_unless_the_directory_says_otherwise(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool, acme: Directory
+) -> None:
+    """And an emergency number is dialled only where the account has it as an extension."""
+    police = replace(acme, ring_groups=(Group("000", "police"),))
+    for directory, premium, emergency in (
+        (acme, 403, 403),
+        (police, 403, 403),
+        (replace(acme, outbound=Outbound(premium_rate=True, emergency=True)), 202, 422),
+        (replace(police, outbound=Outbound(emergency=True)), 403, 202),
+        (replace(acme, outbound=Outbound(premium_rate=True, deny=("+61190",))), 403, 403),
+    ):
+        async with pool.acquire() as connection:
+            await directories.apply(connection, directory)
+        asked = [await client.post("/v1/calls", json=GOOD | {"to": to}) for to in ("+611900123456", "000")]
+        assert [answer.status_code for answer in asked] == [premium, emergency], directory.outbound
+    assert len(asterisk.told("Originate")) == 2
+
+
+async def test_a_number_of_the_accounts_is_shown_to_a_colleague_only_if_it_is_asked_for(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers
+) -> None:
+    for body in ({"user": "101", "to": "102"}, {"user": "101", "to": "102", "caller_id": "+61290000003"}):
+        assert (await client.post("/v1/calls", json=body)).status_code == 202
+    shown = [variables["__GW_CALLER_ID"] for _, variables in asterisk.told("Originate")]
+    assert shown == ["", "+61290000003"]
 
 
 async def test_simultaneous_calls_are_limited_whatever_comes_at_once(
