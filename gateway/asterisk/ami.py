@@ -19,12 +19,15 @@ from panoramisk.manager import Manager
 
 from gateway.asterisk.ami_link import AmiLink, ListAction
 from gateway.asterisk.ami_url import parse_ami_url
+from gateway.asterisk.clock_watch import ticks
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, AmiError, LinkLost, NotConnected
 from gateway.asterisk.values import variable_header
+from gateway.calls.rows import Instant
 
 log = logging.getLogger(__name__)
 
 EventHandler = Callable[[Mapping[str, str]], None]
+PongHandler = Callable[[str, Instant, Instant], None]
 StateHandler = Callable[[bool], None]
 
 
@@ -74,6 +77,8 @@ class AmiSession:
             its exceptions are logged and do not cut the link.
         on_state: called with True when signed in, before any event of that connection is handled,
             and with False when the link is gone.
+        on_pong: called with what time Asterisk says it is, and when it was asked and heard, in microseconds of a clock
+            that only goes on.
         wanted_events: names of the events that `on_event` gets; None means all.
     """
 
@@ -84,6 +89,7 @@ class AmiSession:
         events: bool,
         on_event: EventHandler | None = None,
         on_state: StateHandler | None = None,
+        on_pong: PongHandler | None = None,
         wanted_events: Collection[str] | None = None,
         pace: Pace | None = None,
     ) -> None:
@@ -93,6 +99,7 @@ class AmiSession:
         self._events = events
         self._on_event = on_event
         self._on_state = on_state
+        self._on_pong = on_pong
         self._wanted = None if wanted_events is None else frozenset(name.encode() for name in wanted_events)
         self._pace = pace or Pace()
         self._up = asyncio.Event()
@@ -252,9 +259,12 @@ class AmiSession:
             if link.closed:
                 raise LinkLost(self.last_error or "the link was lost")
             try:
-                await self._answer(link, _action({"Action": "Ping"}), self._pace.ping_timeout)
+                asked_at = ticks()
+                pong = await self._answer(link, _action({"Action": "Ping"}), self._pace.ping_timeout)
             except ActionTimeout:
                 raise LinkLost("a Ping was not answered") from None
+            if self._on_pong is not None:
+                self._on_pong(dict(pong.items()).get("Timestamp", ""), asked_at, ticks())
 
     def _new_link(self) -> AmiLink:
         return AmiLink(self._handle_event, self._link_closed, self._wanted)

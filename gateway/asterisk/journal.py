@@ -16,7 +16,7 @@ from gateway.asterisk.cel_csv import RECORD_START, cel_row
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Tail
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ CEL = "journal"
 QUEUE = "queue_log"
 POLL_SECONDS = 0.05
 LONGEST_QUEUE_SECONDS = 86_400
+STEP_KEPT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -53,12 +54,14 @@ class JournalSource:
         self._news = asyncio.Event()
         self._alive: ChannelsAlive | None = None
         self._alive_given = False
+        self._steps: list[tuple[ClockStep, float]] = []
+        self._steps_given = 0
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
         """See `source.Source`."""
         cel = self._read_cel(positions.get(CEL), limit)
         queue = self._read_queue(positions.get(QUEUE), cel, limit)
-        rows = queue.rows + cel.rows
+        rows = [*self._noted_steps(), *queue.rows, *cel.rows]
         at_end = cel.at_end and queue.at_end
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
@@ -88,11 +91,23 @@ class JournalSource:
         """The files are Asterisk's and logrotate's; the channels that the last batch told of are told."""
         if self._alive_given:
             self._alive, self._alive_given = None, False
+        del self._steps[: self._steps_given]
+        self._steps_given = 0
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Gives it when all rows of the files were read."""
         self._alive = alive
         self._alive_given = False
+
+    def note_step(self, step: ClockStep) -> None:
+        """Gives it before the rows that come next, unless nobody reads as yet."""
+        self._steps.append((step, time.monotonic()))
+
+    def _noted_steps(self) -> list[Row]:
+        while self._steps and self._steps[0][1] < time.monotonic() - STEP_KEPT_SECONDS:
+            del self._steps[0]
+        self._steps_given = len(self._steps)
+        return [step for step, _ in self._steps]
 
     def _has_changed(self) -> bool:
         return (

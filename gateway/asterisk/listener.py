@@ -6,6 +6,7 @@ which channels live, so that what ended unheard can be closed.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,10 +15,11 @@ from gateway.asterisk.ami import AmiSession, Pace
 from gateway.asterisk.asterisk_time import read_time
 from gateway.asterisk.calls_control import live_channels
 from gateway.asterisk.cel_ami import ROW_EVENTS, row_of_event
+from gateway.asterisk.clock_watch import ClockWatch, ticks
 from gateway.asterisk.errors import ActionRefused, AmiError
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolWriter, now
-from gateway.calls.rows import ChannelsAlive, Gap, Instant
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Listener:
             events=True,
             on_event=self._heard,
             on_state=self._state_changed,
+            on_pong=self._told_time,
             wanted_events=None if on_hint else ROW_EVENTS,
             pace=pace,
         )
@@ -66,6 +69,7 @@ class Listener:
         self._source = source
         self._on_hint = on_hint
         self._settle = settle_seconds
+        self._clock = ClockWatch()
         self._survey: asyncio.Task[None] | None = None
         self._surveyed = False
         self._losses = self._asked_after = 0
@@ -129,9 +133,36 @@ class Listener:
                 return
             if row is None:
                 return
+            if isinstance(row, CelRow) and self._clock.row(row.at, ticks()):
+                self._stepped(row.at)
             if not self._spool.append(row):
                 self.ask_channels()
+        else:
+            self._watch_time(headers)
         self._source.wake()
+
+    def _watch_time(self, headers: Mapping[str, str]) -> None:
+        """The journal's own rows may be read long after."""
+        with contextlib.suppress(ValueError):
+            at = read_time(headers.get("Timestamp", ""))
+            if self._clock.row(at, ticks()):
+                self._stepped(at)
+
+    def _told_time(self, text: str, asked_at: Instant, heard_at: Instant) -> None:
+        try:
+            at = read_time(text)
+        except ValueError:
+            return
+        if self._clock.answer(at, asked_at, heard_at):
+            self._stepped(at)
+            self._source.wake()
+
+    def _stepped(self, at: Instant) -> None:
+        log.warning("Asterisk's clock was set; the calls that are open say that they are not complete")
+        if self._spool is not None:
+            self._spool.append(ClockStep(at))
+        else:
+            self._source.note_step(ClockStep(at))
 
     def _state_changed(self, connected: bool) -> None:
         if self._survey is not None:
@@ -188,8 +219,9 @@ class Listener:
 
     async def _clock_difference(self) -> int:
         """Microseconds by which Asterisk's clock is ahead of ours: rows carry Asterisk's."""
-        asked = now()
+        asked, asked_at = now(), ticks()
         reply = await self.session.action("Ping", timeout=SURVEY_TIMEOUT_SECONDS)
+        self._told_time(reply.headers.get("Timestamp", ""), asked_at, ticks())
         try:
             return read_time(reply.headers["Timestamp"]) - (asked + now()) // 2
         except (KeyError, ValueError):

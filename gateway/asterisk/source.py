@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.calls.rows import ChannelsAlive, Row
+from gateway.calls.rows import ChannelsAlive, ClockStep, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,9 @@ class Source(Protocol):
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Asterisk's list of channels: to be given among the rows, where it belongs."""
+
+    def note_step(self, step: ClockStep) -> None:
+        """Asterisk's clock was set: likewise."""
 
 
 async def wait_for_news(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.calls.row_json import row_from_json, row_to_json
-from gateway.calls.rows import ChannelsAlive, Gap, Instant, Row
+from gateway.calls.rows import ChannelsAlive, ClockStep, Gap, Instant, Row
 
 log = logging.getLogger(__name__)
 
@@ -205,6 +205,9 @@ class SpoolSource:
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """The listener writes it into the spool, where it has its place among the rows."""
+
+    def note_step(self, step: ClockStep) -> None:
+        """As `note_alive`."""
 
     def _has_grown(self) -> bool:
         if self._seen is None:

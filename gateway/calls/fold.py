@@ -26,7 +26,7 @@ from gateway.calls.interpret import Told, interpret, not_understood
 from gateway.calls.life import Life, custom_event, merged_event
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, QueueRow, Row
 from gateway.calls.talk import ROOM_APPS
 
 DOUBT = 30_000_000
@@ -135,7 +135,7 @@ class Fold:
                     self._fail(row, error)
             case QueueRow():
                 self._take_queue_row(row)
-            case Gap():
+            case Gap() | ClockStep():
                 for call in self._open():
                     call.facts.gap = True
                     self._touch(call)

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, Gap, QueueRow, Row
+from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def row_to_json(row: Row) -> str:
-    """`["cel", …fields in their order]`, `["queue", …]`, `["gap", at]`, `["alive", at, since, [ids]]`."""
+    """`["cel", …fields in their order]`, `["queue", …]`, `["gap", at]`, `["step", at]`, `["alive", …]`."""
     return _encode(_values(row))
 
 
@@ -29,6 +29,8 @@ def row_from_json(line: bytes) -> Row:
                 return QueueRow(*fields)
             case "gap":
                 return Gap(*fields)
+            case "step":
+                return ClockStep(*fields)
             case "alive":
                 at, since, unique_ids = fields
                 return ChannelsAlive(at, since, frozenset(unique_ids))
@@ -52,5 +54,7 @@ def _values(row: Row) -> list[Any]:
             ]  # fmt: skip
         case Gap():
             return ["gap", row.at]
+        case ClockStep():
+            return ["step", row.at]
         case ChannelsAlive():
             return ["alive", row.at, row.since, sorted(row.unique_ids)]

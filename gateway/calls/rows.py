@@ -92,4 +92,11 @@ class ChannelsAlive:
     unique_ids: frozenset[str]
 
 
-Row: TypeAlias = CelRow | QueueRow | Gap | ChannelsAlive
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """Asterisk's clock was set shortly before this row, after which it was `at`: durations of open calls are wrong."""
+
+    at: Instant
+
+
+Row: TypeAlias = CelRow | QueueRow | Gap | ChannelsAlive | ClockStep

@@ -14,7 +14,7 @@ from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory, Outbound
 from gateway.calls.identity import uuid7
 from gateway.calls.instant import from_datetime, to_text
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row
 from gateway.ingest import Ingest
 from gateway.store import originations
 from gateway.store.connection import Connection, Pool
@@ -46,6 +46,8 @@ class Rows:
     def release(self, positions: Mapping[str, Position]) -> None: ...
 
     def note_alive(self, alive: ChannelsAlive) -> None: ...
+
+    def note_step(self, step: ClockStep) -> None: ...
 
 
 async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3, stream: str = "spool") -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.source import Position
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row
 from tests.unit.asterisk.test_rows import line
 
 BASE = 1795489263
@@ -347,6 +347,23 @@ async def test_a_list_of_channels_that_came_meanwhile_is_given_after_the_one_com
     journal.source.note_alive(second)
     journal.source.release({})
     assert (await journal.source.read({}, 10)).rows == [second]
+
+
+async def test_a_clock_that_was_set_is_told_until_it_is_committed_and_not_long_after(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = ClockStep(5)
+    journal.write(cel(1))
+    journal.source.note_step(step)
+    for _ in range(2):  # The first time it was not committed.
+        batch = await journal.source.read({}, 10)
+        assert [type(row) for row in batch.rows] == [ClockStep, CelRow]
+    journal.source.note_step(ClockStep(6))
+    journal.source.release(batch.positions)
+    assert (await journal.source.read(batch.positions, 10)).rows == [ClockStep(6)]
+    monkeypatch.setattr("gateway.asterisk.journal.STEP_KEPT_SECONDS", 0.0)
+    await asyncio.sleep(0.001)
+    assert (await journal.source.read(batch.positions, 10)).rows == []
 
 
 async def test_waiting_ends_by_a_wake_or_by_growth(journal: Journal) -> None:

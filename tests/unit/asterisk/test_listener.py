@@ -12,7 +12,7 @@ from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Position
 from gateway.asterisk.spool import SpoolSource
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row
 from tests.unit.asterisk.conftest import QUICK
 from tests.unit.asterisk.peer import ScriptedPeer, silence
 from tests.unit.asterisk.test_actions import channels
@@ -139,6 +139,36 @@ async def test_who_lost_rows_asks_as_soon_as_there_is_a_link(
     async with asyncio.timeout(5):
         while listener.owes:
             await asyncio.sleep(0.01)
+
+
+async def test_when_asterisks_clock_is_set_it_stands_among_the_rows(
+    asterisk: ScriptedPeer, followed: tuple[Listener, Following]
+) -> None:
+    """Seen at the first row, or while none comes at the next Ping."""
+    listener, following = followed
+    await following.until(3)
+    send(asterisk, Timestamp="1795489264.000000")
+    send(asterisk, Timestamp="1795492864.000000")
+    rows = await following.until(6)
+    assert [type(row) for row in rows[3:]] == [CelRow, ClockStep, CelRow]
+    asterisk.answers["Ping"] = lambda c, a: c.reply(a, "Response: Success", "Timestamp: 1795400000.000000")
+    listener.ask_channels()
+    assert (await following.until(7))[6] == ClockStep(1795400000_000000)
+
+
+async def test_with_a_journal_its_reader_is_told_of_a_clock_that_is_set(asterisk: ScriptedPeer, tmp_path: Path) -> None:
+    source = JournalSource(tmp_path / "Master.csv", poll_seconds=60)
+    listener = Listener(asterisk.url, None, source, pace=QUICK, settle_seconds=0)
+    await listener.start()
+    try:
+        await listener.session.wait_connected(5)
+        send(asterisk, Timestamp="1795489264.000000")
+        send(asterisk, Timestamp="1795489200.000000")
+        async with asyncio.timeout(5):
+            while ClockStep(1795489200_000000) not in (await source.read({}, 10)).rows:
+                await source.wait(5)
+    finally:
+        await listener.close()
 
 
 async def test_digits_never_reach_the_disk(

@@ -1,6 +1,8 @@
 """Calls from one party to another, as CEL shows them."""
 
-from gateway.calls.rows import ChannelsAlive, Gap, Row
+from dataclasses import replace
+
+from gateway.calls.rows import ChannelsAlive, ClockStep, Gap, Row
 from tests.unit.calls.tables import START, fold, rows, told
 
 ANSWERED = """
@@ -127,6 +129,13 @@ def test_every_suffix_folds_and_says_that_it_is_not_complete() -> None:
     for start in range(1, len(everything) - 1):
         for record in fold(everything[start:])[0]:
             assert not record.complete
+
+
+def test_a_call_in_which_asterisks_clock_was_set_says_so_and_the_next_does_not() -> None:
+    feed = rows(ANSWERED)
+    after = [replace(row, unique_id=f"{row.unique_id}9", linked_id=f"{row.linked_id}9") for row in feed]
+    records, _ = fold([*feed[:5], ClockStep(feed[5].at - 60_000_000), *feed[5:], *after])
+    assert [(one.outcome, one.complete) for one in records] == [("answered", False), ("answered", True)]
 
 
 def test_a_channel_that_ended_unheard_does_not_hold_up_the_end_of_its_call() -> None:
