@@ -95,4 +95,4 @@ async def test_device_states(peer: ScriptedPeer, open_session: Opener) -> None:
         connection.send("Event: DeviceStateListComplete", own, "EventList: Complete")
 
     peer.answers["DeviceStateList"] = listing
-    assert await devices.states(await open_session()) == {"PJSIP/101-desk": "NOT_INUSE"}
+    assert await devices.states(await open_session()) == {"PJSIP/101-desk": "registered"}
