@@ -24,6 +24,6 @@ ACME = Directory(
 
 
 def of_another_account(directory: Directory) -> Directory:
-    """The same names and extensions, and nothing that is one account's alone on a node."""
-    users = tuple(User("", user.number, user.name) for user in directory.users)
+    """The same names and extensions, and none of its endpoints and numbers, which are one account's alone."""
+    users = tuple(User("", user.number, user.name, None, (f"PJSIP/other-{user.number}",)) for user in directory.users)
     return replace(directory, account="other", numbers=(), trunks=(), users=users)

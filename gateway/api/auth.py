@@ -7,6 +7,7 @@ from hmac import compare_digest
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway.api.addresses import client_address, neighbourhood
 from gateway.api.codes import ProblemCode
@@ -38,26 +39,38 @@ Handler = Callable[[Request, Caller], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a path: the scope it needs, and the models that its handler reads parameters and body by."""
+
+    scope: str
+    handler: Handler
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+
+    async def answer(self, request: Request) -> Response:
+        """Parameters of a route that has none are faults: told at once, or together with those of the body."""
+        caller = await authenticate(request)
+        if self.scope not in caller.scopes:
+            await _note_missing_scope(request, caller, self.scope)
+            raise Problem(403, "scope_missing", f"The key lacks the scope {self.scope}.", extra={"scope": self.scope})
+        request.state.faults = [] if self.query else [unknown_parameter(name) for name in request.query_params]
+        if request.state.faults and self.body is None:
+            raise invalid(request.state.faults)
+        return await self.handler(request, caller)
+
+
 def needs(
     scope: str, handler: Handler, *, query: type[BaseModel] | None = None, body: type[BaseModel] | None = None
 ) -> Endpoint:
-    """The route of `handler`, for callers whose key has `scope`.
+    """The endpoint of a route: `handler`, for callers whose key has `scope`."""
+    return Operation(scope, handler, query, body).answer
 
-    `query`, `body`: the models that the handler reads the parameters and the body by. Parameters of a route that
-    has none are faults: told at once, or together with those of the body.
-    """
 
-    async def endpoint(request: Request) -> Response:
-        caller = await authenticate(request)
-        if scope not in caller.scopes:
-            await _note_missing_scope(request, caller, scope)
-            raise Problem(403, "scope_missing", f"The key lacks the scope {scope}.", extra={"scope": scope})
-        request.state.faults = [] if query else [unknown_parameter(name) for name in request.query_params]
-        if request.state.faults and body is None:
-            raise invalid(request.state.faults)
-        return await handler(request, caller)
-
-    return endpoint
+def operation_of(route: Route) -> Operation | None:
+    """None for a route that needs no key."""
+    operation = getattr(route.endpoint, "__self__", None)
+    return operation if isinstance(operation, Operation) else None
 
 
 async def authenticate(request: Request) -> Caller:

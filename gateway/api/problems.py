@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.codes import FaultCode, ProblemCode, of_pydantic
@@ -127,14 +128,22 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-async def answer_http_exception(_: Request, error: Exception) -> Response:
+async def answer_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own refusals: no such path, no such method, a form that is none."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        raise Problem(405, "method_not_allowed", "The resource has no such method.", headers=error.headers)
+        allowed = {"Allow": ", ".join(sorted(_methods(request)))}
+        raise Problem(405, "method_not_allowed", "The resource has no such method.", headers=allowed)
     if error.status_code == 404:
         raise not_found()
     raise Problem(400, "malformed_form", "The form cannot be read.", headers=error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes of the path: Starlette's own refusal tells those of the first."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in found for method in route.methods or ()}
 
 
 Form: TypeAlias = Callable[[Problem, str], Response]

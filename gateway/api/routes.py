@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from gateway.api import allowed_networks, api_keys, audit_log, calls, health, people
+from gateway.api import allowed_networks, api_keys, audit_log, calls, health, people, reference
 from gateway.api.auth import Endpoint, needs
 from gateway.api.checking import check_call
 from gateway.api.directory_page import PageParameters
@@ -27,6 +27,8 @@ def _list(kind: Kind, model: type[ListParameters]) -> Endpoint:
 ROUTES = [
     Route("/healthz", health.healthz, methods=["GET"]),
     Route("/readyz", health.readyz, methods=["GET"]),
+    Route("/v1/openapi.json", reference.openapi, methods=["GET"]),
+    Route("/docs", reference.page, methods=["GET"]),
     Route("/v1/status", needs("calls:read", health.status), methods=["GET"]),
     Route("/v1/calls", _list("calls", CallParameters), methods=["GET"]),
     Route("/v1/calls", needs("calls:write", place_call, body=PlaceCall), methods=["POST"]),

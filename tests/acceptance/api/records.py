@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 
 from gateway.calls.directory import Directory, User
 from gateway.calls.identity import uuid7
@@ -21,7 +22,7 @@ def inbound(
     answer = started_at + 5 * SECOND
     return CallRecord(
         account=account,
-        id=uuid7(started_at // 1000, f"{account}{started_at}{answering.id}".encode().ljust(10, b"-")[-10:]),
+        id=uuid7(started_at // 1000, sha256(f"{account} {started_at} {answering.id}".encode()).digest()[:10]),
         node="pbx1",
         linked_ids=(f"{started_at // SECOND}.1",),
         merged_ids=(),
@@ -59,6 +60,22 @@ def through_queue(directory: Directory, record: CallRecord) -> CallRecord:
         f"{record.id}-q1",
         "queue",
         GroupRef("700", "support"),
+        "answered",
+        directory.users[0].ref,
+        record.started_at,
+        record.answered_at,
+        record.ended_at,
+        5000,
+        record.talk_ms,
+    )
+    return replace(record, visits=(visit,))
+
+
+def through_ring_group(directory: Directory, record: CallRecord) -> CallRecord:
+    visit = Visit(
+        f"{record.id}-g1",
+        "ring_group",
+        GroupRef("600", "sales"),
         "answered",
         directory.users[0].ref,
         record.started_at,

@@ -1,0 +1,165 @@
+"""What the OpenAPI document says of each operation beyond what its models say themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from gateway.api import answers
+
+WHOLE_RANGE = ("text/csv", "application/x-ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """`answers`: the model of each status, None where there is no body. `problems`: the errors that are its own.
+
+    `also`: in which other forms a page's rows leave. `parameters`, `body`: examples, which the tests send.
+    """
+
+    id: str
+    tag: str
+    summary: str
+    answers: Mapping[int, type[BaseModel] | None]
+    problems: tuple[int, ...] = ()
+    also: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    idempotent: bool = False
+
+
+_NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30", "limit": 30}
+
+DOCUMENTED: dict[tuple[str, str], Documented] = {
+    ("GET", "/v1/calls"): Documented(
+        "list_calls",
+        "Calls",
+        "Calls, one row each",
+        {200: answers.CallPage, 304: None},
+        (406, 409),
+        WHOLE_RANGE,
+        {**_NOVEMBER, "outcome": "answered"},
+    ),
+    ("GET", "/v1/user-calls"): Documented(
+        "list_user_calls",
+        "Calls",
+        "Calls, one row for each user who took part",
+        {200: answers.UserCallPage, 304: None},
+        (406, 409),
+        WHOLE_RANGE,
+        {**_NOVEMBER, "type": "user_inbound_missed"},
+    ),
+    ("GET", "/v1/queue-calls"): Documented(
+        "list_queue_calls",
+        "Calls",
+        "Visits of callers to queues",
+        {200: answers.QueueCallPage, 304: None},
+        (406, 409),
+        WHOLE_RANGE,
+        {**_NOVEMBER, "status": "abandoned"},
+    ),
+    ("GET", "/v1/ring-group-calls"): Documented(
+        "list_ring_group_calls",
+        "Calls",
+        "Visits of callers to ring groups",
+        {200: answers.RingGroupCallPage, 304: None},
+        (406, 409),
+        WHOLE_RANGE,
+        {**_NOVEMBER, "status": "no_answer"},
+    ),
+    ("GET", "/v1/calls/{id}"): Documented("get_call", "Calls", "The whole call", {200: answers.Call}),
+    ("POST", "/v1/calls"): Documented(
+        "place_call",
+        "Placing calls",
+        "Ring a user's devices, then the destination",
+        {202: answers.Call},
+        (409,),
+        body={"user": "101", "to": "+61255501234", "reference": "crm-4711"},
+        idempotent=True,
+    ),
+    ("POST", "/v1/calls/check"): Documented(
+        "check_call",
+        "Placing calls",
+        "Whether a call could be placed now, and what would ring; nobody is rung",
+        {200: answers.CallCheck},
+        (409,),
+        body={"user": "101", "to": "+61255501234"},
+    ),
+    ("POST", "/v1/calls/{id}/hangup"): Documented(
+        "hang_up", "Placing calls", "End an open call", {200: answers.Call, 202: answers.Call}, (409,)
+    ),
+    ("GET", "/v1/users"): Documented(
+        "list_users", "Directory", "Users, with each device's state now", {200: answers.UserPage}, (409,)
+    ),
+    ("GET", "/v1/queues"): Documented(
+        "list_queues", "Directory", "Queues, who is in them and who waits", {200: answers.QueuePage}, (409,)
+    ),
+    ("GET", "/v1/ring-groups"): Documented(
+        "list_ring_groups", "Directory", "Ring groups and their members", {200: answers.RingGroupPage}, (409,)
+    ),
+    ("GET", "/v1/numbers"): Documented(
+        "list_numbers", "Directory", "The account's public numbers", {200: answers.NumberPage}, (409,)
+    ),
+    ("GET", "/v1/api-keys"): Documented("list_keys", "Access", "Keys, without their secrets", {200: answers.KeyList}),
+    ("POST", "/v1/api-keys"): Documented(
+        "create_key",
+        "Access",
+        "Make a key, which is shown this once",
+        {201: answers.MadeKey},
+        (409,),
+        body={"name": "CRM", "scopes": ["calls:read", "calls:write"]},
+    ),
+    ("DELETE", "/v1/api-keys/{id}"): Documented("revoke_key", "Access", "Revoke a key", {204: None}),
+    ("GET", "/v1/allowed-networks"): Documented(
+        "list_networks", "Access", "From where keys may be used", {200: answers.NetworkList}
+    ),
+    ("POST", "/v1/allowed-networks"): Documented(
+        "allow_network",
+        "Access",
+        "Let an address or network in",
+        {200: answers.AllowedNetwork, 201: answers.AllowedNetwork},
+        (409,),
+        body={"network": "192.0.2.0/24", "note": "office"},
+    ),
+    ("DELETE", "/v1/allowed-networks/{network}"): Documented(
+        "remove_network", "Access", "Let a network in no more", {204: None}
+    ),
+    ("GET", "/v1/audit-log"): Documented(
+        "list_audit_log",
+        "Access",
+        "What was made, changed and refused, youngest first",
+        {200: answers.AuditPage},
+        parameters={"limit": 20},
+    ),
+    ("GET", "/v1/events"): Documented(
+        "list_events",
+        "Events",
+        "What happened, in order",
+        {200: answers.EventPage},
+        parameters={"after": 0, "type": ["call.ended"]},
+    ),
+    ("GET", "/v1/webhooks"): Documented("list_webhooks", "Webhooks", "Endpoints", {200: answers.WebhookList}),
+    ("POST", "/v1/webhooks"): Documented(
+        "create_webhook",
+        "Webhooks",
+        "Have events sent",
+        {201: answers.MadeWebhook},
+        body={"url": "https://crm.example/hooks", "event_types": ["call.ended"]},
+    ),
+    ("GET", "/v1/webhooks/{id}"): Documented("get_webhook", "Webhooks", "One endpoint", {200: answers.Webhook}),
+    ("PATCH", "/v1/webhooks/{id}"): Documented(
+        "change_webhook", "Webhooks", "Change an endpoint", {200: answers.Webhook}, body={"enabled": False}
+    ),
+    ("DELETE", "/v1/webhooks/{id}"): Documented("delete_webhook", "Webhooks", "Remove an endpoint", {204: None}),
+    ("GET", "/v1/webhooks/{id}/deliveries"): Documented(
+        "list_deliveries", "Webhooks", "How sending went, youngest first", {200: answers.DeliveryList}
+    ),
+    ("GET", "/v1/status"): Documented(
+        "get_status", "Service", "How far records can be relied upon", {200: answers.Status}
+    ),
+    ("GET", "/healthz"): Documented("healthz", "Service", "The process answers", {200: answers.Health}),
+    ("GET", "/readyz"): Documented(
+        "readyz", "Service", "Whether requests can be served", {200: answers.Readiness, 503: answers.Readiness}
+    ),
+}

@@ -1,0 +1,147 @@
+"""The OpenAPI document: whole, and true of what is answered; its examples are sent."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gateway.api import answers, drop_in
+from gateway.api.auth import operation_of
+from gateway.api.context import ApiContext
+from gateway.api.documented import DOCUMENTED, Documented
+from gateway.api.openapi import operations
+from gateway.calls.directory import Directory
+from gateway.store.connection import Pool
+from tests.acceptance.api.whole import Things, furnished, whole_app
+
+
+@pytest.fixture
+def app(context: ApiContext, tmp_path: Path) -> Starlette:
+    return whole_app(context, tmp_path)
+
+
+@pytest.fixture
+async def asking(app: Starlette, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, client=("192.0.2.7", 1))
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://g", headers=headers) as client:
+        yield client
+
+
+def test_every_operation_is_documented_and_nothing_else(app: Starlette) -> None:
+    """The drop-in path is described where one comes from."""
+    routes = [route for route in app.routes if isinstance(route, Route) and operation_of(route)]
+    there = {
+        (method, re.sub(r"{(\w+):\w+}", r"{\1}", route.path))
+        for route in routes
+        for method in route.methods or ()
+        if method != "HEAD" and not route.path.startswith(drop_in.PREFIX)
+    }
+    assert there | {("GET", "/healthz"), ("GET", "/readyz")} == set(DOCUMENTED)
+
+
+async def test_the_document_needs_no_key_and_says_what_each_operation_needs(
+    app: Starlette, asking: httpx.AsyncClient
+) -> None:
+    del asking.headers["authorization"]
+    response = await asking.get("/v1/openapi.json")
+    document = response.json()
+    assert document["openapi"].startswith("3.1")
+    listed = document["paths"]["/v1/user-calls"]["get"]
+    assert listed["x-scope"] == "calls:read"
+    assert {"from", "to", "sort", "user", "limit", "offset", "type", "result"} <= {
+        parameter["name"] for parameter in listed["parameters"]
+    }
+    assert set(listed["responses"]) >= {"200", "401", "403", "409", "422", "429"}
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(ids) == len(set(ids)) == len(DOCUMENTED)
+    for reference in re.findall(r'"\$ref": "#/components/(\w+)/([\w-]+)"', response.text):
+        assert reference[1] in document["components"][reference[0]]
+
+
+async def test_every_example_is_answered_as_is_told(
+    app: Starlette, asking: httpx.AsyncClient, pool: Pool, acme: Directory
+) -> None:
+    """Each operation with the examples of the document, what is deleted last."""
+    things = await furnished(pool, acme)
+    told = [(method, path, one) for method, path, _, one in operations(app.routes)]
+    for method, path, one in sorted(told, key=lambda each: each[0] == "DELETE"):
+        response = await asking.request(method, url_of(path, things), params=one.parameters, json=one.body)
+        assert response.status_code in one.answers, (method, path, response.text)
+        assert_conforms(one, response)
+        if not one.parameters:
+            continue
+        for also in one.also:
+            parameters = {name: value for name, value in one.parameters.items() if name != "limit"}
+            streamed = await asking.get(path, params=parameters, headers={"Accept": also})
+            assert streamed.status_code == 200
+            assert streamed.headers["content-type"].startswith(also)
+
+
+@pytest.mark.parametrize("path", ["/v1/calls", "/v1/user-calls", "/v1/queue-calls", "/v1/ring-group-calls"])
+async def test_the_rows_of_calls_have_the_documented_shape(
+    asking: httpx.AsyncClient, pool: Pool, acme: Directory, path: str
+) -> None:
+    await furnished(pool, acme)
+    response = await asking.get(path, params={"include": "total"})
+    assert response.json()["total"] > 0
+    assert_conforms(DOCUMENTED["GET", path], response)
+
+
+async def test_problems_have_the_documented_shape(asking: httpx.AsyncClient) -> None:
+    for response in (
+        await asking.get("/v1/calls?limit=0&colour=red"),
+        await asking.post("/v1/calls", json={"to": 1}),
+        await asking.get("/v1/calls/none"),
+        await asking.get("/v1/calls", headers={"Authorization": "Bearer x"}),
+        await asking.put("/v1/calls"),
+    ):
+        answers.ProblemAnswer.model_validate_json(response.content, strict=True)
+
+
+def test_every_example_of_an_answer_is_one() -> None:
+    shown = 0
+    for model in vars(answers).values():
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            extra = model.model_config.get("json_schema_extra")
+            for example in extra["examples"] if isinstance(extra, dict) else []:  # type: ignore[union-attr]
+                model.model_validate_json(json.dumps(example), strict=True)
+                shown += 1
+    assert shown >= 3
+
+
+async def test_a_wrong_method_is_told_all_that_the_path_has(asking: httpx.AsyncClient) -> None:
+    response = await asking.put("/v1/calls")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+async def test_the_page_needs_nothing_from_elsewhere(app: Starlette, asking: httpx.AsyncClient) -> None:
+    page = await asking.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert not re.search(r"<script|<link|<img|@import|url\(", page.text)
+    assert not re.search(r'(?:src|href)="(?!#|/v1/openapi.json")', page.text)
+    for method, path in DOCUMENTED:
+        assert f'<span class="method">{method}</span> <code>{path}</code>' in page.text
+
+
+def url_of(path: str, things: Things) -> str:
+    return re.sub(r"{.*?}", lambda _: things.of(path), path)
+
+
+def assert_conforms(told: Documented, response: httpx.Response) -> None:
+    model = told.answers[response.status_code]
+    if model is None:
+        assert response.content == b""
+        return
+    document: Any = response.json()
+    model.model_validate_json(response.content, strict=True)
+    # Nothing optional but what the model says is.
+    assert document == json.loads(response.content)
