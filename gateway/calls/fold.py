@@ -15,6 +15,7 @@ decided row by row, so that they do not depend on how rows were batched.
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import TypeAlias
 
 from gateway.calls.case import Case, ToE164, account_of
@@ -40,6 +41,9 @@ QUEUE_DOUBT = 2_000_000
 
 LATE = 10_000
 """Linked ids of calls that are over, which are remembered: a late row of one opens no new call."""
+
+MOST_OPEN = 100_000
+"""Linked ids of open calls. Beyond, the calls of which nothing came for longest are lost, a hundredth at a time."""
 
 PENDING_QUEUE_ROWS = 10_000
 """Queue facts of channels that no CEL row has shown yet; the oldest are dropped beyond."""
@@ -209,6 +213,8 @@ class Fold:
             return None
         if row.linked_id in self._over:
             return None
+        if len(self._by_linked_id) >= MOST_OPEN:
+            self._lose_the_stalest()
         return self._open_call(row)
 
     def _enters_bridge_of(self, call: OpenCall, row: CelRow) -> bool:
@@ -373,11 +379,19 @@ class Fold:
         for call in self._open():
             lives = not alive.unique_ids.isdisjoint(call.facts.channels)
             if not lives and call.facts.last_row_at < alive.since:
-                call.facts.gap = True
-                self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_hung_up)
+                self._lose(call)
             elif call.facts.end_unheard(alive):
                 self._touch(call)
                 self._weigh(call, alive.at)
+
+    def _lose_the_stalest(self) -> None:
+        """Calls whose ends were missed must not fill the memory. One that goes on for days has rows now and then."""
+        for call in nsmallest(max(1, MOST_OPEN // 100), self._open(), key=lambda call: call.facts.last_row_at):
+            self._lose(call)
+
+    def _lose(self, call: OpenCall) -> None:
+        call.facts.gap = True
+        self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_hung_up)
 
     def _open(self) -> list[OpenCall]:
         return list({call.id: call for call in self._by_linked_id.values()}.values())

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gateway.calls.rows import ChannelsAlive, ClockStep, Gap, Row
 from tests.unit.calls.tables import START, fold, rows, told
 
@@ -136,6 +138,19 @@ def test_a_call_in_which_asterisks_clock_was_set_says_so_and_the_next_does_not()
     after = [replace(row, unique_id=f"{row.unique_id}9", linked_id=f"{row.linked_id}9") for row in feed]
     records, _ = fold([*feed[:5], ClockStep(feed[5].at - 60_000_000), *feed[5:], *after])
     assert [(one.outcome, one.complete) for one in records] == [("answered", False), ("answered", True)]
+
+
+def test_when_too_many_calls_are_open_the_one_that_was_silent_longest_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.calls.fold.MOST_OPEN", 3)
+    first, *rest = [
+        [replace(row, at=row.at + n, unique_id=f"{row.unique_id}{n}", linked_id=f"{row.linked_id}{n}") for row in feed]
+        for n, feed in enumerate([rows(ANSWERED)] * 4)
+    ]
+    begun = [row for feed in rest for row in feed[:3]]
+    records, events = fold([*first[:3], *begun[:3], *first[3:5], *begun[3:], *first[5:]])
+    over = {one.linked_ids[0][-1]: (one.outcome, one.complete) for one in records if one.settled}
+    assert over == {"0": ("answered", True), "1": ("lost", False)}
+    assert [event.type for event in events].count("call.ended") == 2
 
 
 def test_a_channel_that_ended_unheard_does_not_hold_up_the_end_of_its_call() -> None:
