@@ -42,7 +42,7 @@ def _visit(kind: str, *more: str) -> tuple[tuple[str, Path], ...]:
         *_user("user", ("user",)),
         *_columns(*more),
         *_TIMES,
-        *_columns("duration", "wait_duration", "talk_duration"),
+        *_columns("duration", "wait_duration", "talk_duration", "reference"),
         *_LAST,
     )
 

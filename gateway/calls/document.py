@@ -114,6 +114,7 @@ def visit_document(record: CallRecord, visit: Visit) -> dict[str, Any]:
         "wait_duration": _seconds(visit.wait_ms),
         "talk_duration": _seconds(visit.talk_ms),
         "attempts": [_attempt(attempt) for attempt in record.attempts if attempt.visit == visit.id],
+        "reference": record.origin.reference if record.origin else None,
     }
 
 

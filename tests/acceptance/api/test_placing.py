@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, LinkLost, NotConnected
-from gateway.calls.directory import Directory, Group, Outbound
-from gateway.store import audit, calls, directories
+from gateway.calls.directory import Directory, Group, Outbound, User
+from gateway.store import audit, calls, directories, keys, networks
 from gateway.store.connection import Pool
 from tests.acceptance.api.asterisk_that_answers import AsteriskThatAnswers
 from tests.acceptance.api.records import inbound, instant
@@ -186,6 +186,45 @@ async def test_the_same_key_places_one_call(
     other = await client.post("/v1/calls", json=GOOD | {"to": "102"}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     assert len(await state_of(pool)) == 1
+
+
+async def test_what_was_refused_frees_its_key_and_a_day_later_it_is_free_anyway(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    bob = GOOD | {"user": "102"}
+    for refusal, body in ((422, {"to": "hello"}), (403, GOOD | {"to": "+611900123456"}), (409, GOOD | {"user": "103"})):
+        assert (await client.post("/v1/calls", json=body, headers=headers)).status_code == refusal
+    asterisk.originate_fails = NotConnected("gone just now")
+    assert (await client.post("/v1/calls", json=GOOD, headers=headers)).status_code == 503
+    asterisk.originate_fails = None
+    first = await client.post("/v1/calls", json=bob, headers=headers)
+    assert (first.status_code, "idempotent-replayed" in first.headers) == (202, False)
+    await pool.execute("update originations set created_at = created_at - interval '23 hours 59 minutes'")
+    assert (await client.post("/v1/calls", json=GOOD, headers=headers)).json()["code"] == "idempotency_mismatch"
+    await pool.execute("update originations set created_at = created_at - interval '2 minutes'")
+    second = await client.post("/v1/calls", json=GOOD, headers=headers)
+    assert (second.status_code, second.json()["id"] != first.json()["id"]) == (202, True)
+
+
+async def test_anothers_key_is_another_key(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    """Keys are per account, not per whoever asks for it."""
+    headers = {"Idempotency-Key": "k"}
+    first = await client.post("/v1/calls", json=GOOD, headers=headers)
+    colleague = {"Authorization": "Bearer " + await keys.create(pool, "acme", "colleague", ["calls:write"])}
+    again = await client.post("/v1/calls", json=GOOD, headers=headers | colleague)
+    assert (again.json()["id"], again.headers["idempotent-replayed"]) == (first.json()["id"], "true")
+    asterisk.contacts["201"] = 1
+    zoe = User("", "201", "Zoe", None, ("PJSIP/201",))
+    other = Directory("umbrella", "Umbrella", "UTC", "AU", nodes=("pbx1",), numbers=("+61290000020",), users=(zoe,))
+    async with pool.acquire() as connection:
+        await directories.apply(connection, other)
+    await networks.allow(pool, "umbrella", networks.parse_network("192.0.2.0/24"))
+    stranger = {"Authorization": "Bearer " + await keys.create(pool, "umbrella", "s", ["calls:write"])}
+    theirs = await client.post("/v1/calls", json=GOOD | {"user": "201"}, headers=headers | stranger)
+    assert (theirs.status_code, theirs.json()["id"] != first.json()["id"]) == (202, True)
 
 
 async def test_the_first_answer_stands_though_the_directory_is_another_since(
