@@ -67,7 +67,10 @@ class Leadership:
                     await stand_by(own)
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
             async with self._pool.acquire() as writer:
-                await self._lead(own, writer, work)
+                try:
+                    await self._lead(own, writer, work)
+                finally:
+                    await _as_it_was(writer)
 
     async def check(self, connection: Connection) -> None:
         """First in every transaction of the writer. Raises Fenced."""
@@ -112,3 +115,10 @@ class Leadership:
         if self.role != role:
             self.role = role
             log.info(f"ingest.{role}", node=self._node, epoch=self.epoch)
+
+
+async def _as_it_was(writer: Connection) -> None:
+    """For whom the pool lends it to next. One that is lost is lent to nobody."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            await writer.execute("reset all")
