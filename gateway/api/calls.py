@@ -11,7 +11,7 @@ from gateway.api.context import CallSession, context_of
 from gateway.api.problems import Problem, not_found, unavailable
 from gateway.asterisk import calls_control
 from gateway.asterisk.errors import AmiError
-from gateway.calls.document import as_text, call_document
+from gateway.calls.document import call_text
 from gateway.calls.instant import from_datetime
 from gateway.calls.record import Callee, CallRecord, Origin, UserRef
 from gateway.calls.record import Caller as CallingParty
@@ -115,4 +115,4 @@ def as_asked_for(placed: PlacedCall) -> str:
         complete=True,
         settled=failed,
     )
-    return listings.spliced(as_text(call_document(record)), 1, placed.created_at)
+    return listings.spliced(call_text(record), 1, placed.created_at)

@@ -65,7 +65,7 @@ class Hangup:
     dialstatus: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Channel:
     unique_id: str
     name: str
@@ -142,7 +142,8 @@ class Channel:
 
     def take(self, row: CelRow) -> None:
         """Note what `row` says of this channel. Rows of one channel come in order; one told twice counts once."""
-        if row == self._last_row:
+        last = self._last_row
+        if last is not None and row.at == last.at and row == last:
             return
         self._last_row = row
         self._note_place(row)

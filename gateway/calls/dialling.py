@@ -23,9 +23,9 @@ class Target(NamedTuple):
     number: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ringing:
-    """One run of Dial or Queue on one channel.
+    """One run of Dial or Queue on one channel. Like channels, two are the same only if they are one.
 
     `heir`: the channel that took over while it rang, in an attended transfer, with its own run of the same.
     """

@@ -1,6 +1,7 @@
 """Instants as text: RFC 3339 in UTC with milliseconds, the form in which times leave."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from gateway.calls.rows import Instant
 
@@ -19,4 +20,11 @@ def from_datetime(moment: datetime) -> Instant:
 
 def to_text(instant: Instant) -> str:
     """`2026-11-24T02:03:04.567Z`; what lies below the millisecond is cut, never rounded up."""
-    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant // 1000 % 1000:03d}Z"
+    seconds, microseconds = divmod(instant, 1_000_000)
+    return f"{_second(seconds)}{microseconds // 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    """What is the same for all instants of a second: rows of calls lie close together."""
+    return to_datetime(seconds * 1_000_000).strftime("%Y-%m-%dT%H:%M:%S.")

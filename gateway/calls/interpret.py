@@ -128,6 +128,8 @@ def _milliseconds(start: Instant, end: Instant) -> int:
 
 
 def _with_visit_id(attempt: Attempt, call_id: str, ended_at: Instant | None) -> Attempt:
+    if not attempt.visit and (ended_at is None or (attempt.ended_at is not None and attempt.result)):
+        return attempt
     return replace(
         attempt,
         ended_at=attempt.ended_at if attempt.ended_at is not None else ended_at,

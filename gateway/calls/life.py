@@ -7,10 +7,10 @@ the end and was not seen to happen is told at the end, so that no life has holes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.calls.directory import NodeDirectory
-from gateway.calls.document import as_text, call_document, user_call_document, visit_document
+from gateway.calls.document import as_text, call_text, user_call_text, visit_text
 from gateway.calls.facts import CallFacts
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import CelRow, Instant
@@ -25,7 +25,7 @@ class Happening(NamedTuple):
 
     key: tuple[str, str]
     at: Instant | None
-    document: Callable[[], dict[str, Any]]
+    document: Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Life:
         ended_at = record.ended_at if record.ended_at is not None else record.started_at
         events = self._tell(record, _happened(record, transfers), ended_at)
         events += self._tell(record, _at_the_end(record), ended_at)
-        return [*events, _event("call.ended", record, ended_at, call_document(record))]
+        return [*events, _event("call.ended", record, ended_at, call_text(record))]
 
     def absorb(self, younger: "Life") -> None:
         """A call that joined this one has told of its people and visits already."""
@@ -104,26 +104,26 @@ def custom_event(account: str, call_id: str, at: Instant, kind: str, text: str) 
 
 
 def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
-    call = partial(call_document, record)
+    call = partial(call_text, record)
     yield Happening(("call.started", ""), record.started_at, call)
     rung = [
         attempt for attempt in record.attempts if attempt.via != "click_to_call" and attempt.result != "unreachable"
     ]
     for visit in record.visits:
-        yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, partial(visit_document, record, visit))
+        yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, partial(visit_text, record, visit))
     if rung:
         yield Happening(("call.ringing", ""), rung[0].started_at, call)
     rows = user_calls(record)
     for row in rows:
         if any(attempt.user == row.user for attempt in rung):
-            yield Happening(("user.ringing", row.user.id), None, partial(user_call_document, row))
+            yield Happening(("user.ringing", row.user.id), None, partial(user_call_text, row))
     if record.answered_at is not None:
         yield Happening(("call.answered", ""), record.answered_at, call)
         for row in rows:
             if row.answered_at is not None:
-                yield Happening(("user.answered", row.user.id), row.answered_at, partial(user_call_document, row))
+                yield Happening(("user.answered", row.user.id), row.answered_at, partial(user_call_text, row))
     for visit in record.visits:
-        shown = partial(visit_document, record, visit)
+        shown = partial(visit_text, record, visit)
         if visit.answered_at is not None:
             yield Happening((f"{visit.kind}.answered", visit.id), visit.answered_at, shown)
         if visit.ended_at is not None:
@@ -135,11 +135,11 @@ def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
 def _at_the_end(record: CallRecord) -> Iterator[Happening]:
     for row in user_calls(record):
         kind = "user.missed" if row.result == "missed" else "user.ended"
-        yield Happening((kind, row.user.id), row.ended_at, partial(user_call_document, row))
+        yield Happening((kind, row.user.id), row.ended_at, partial(user_call_text, row))
     if record.voicemail and record.voicemail.message_left:
-        yield Happening(("voicemail.received", ""), None, partial(call_document, record))
+        yield Happening(("voicemail.received", ""), None, partial(call_text, record))
 
 
-def _event(kind: str, record: CallRecord, at: Instant, document: dict[str, Any]) -> DomainEvent:
+def _event(kind: str, record: CallRecord, at: Instant, data: str) -> DomainEvent:
     assert record.account is not None
-    return DomainEvent(record.account, record.id, kind, at, as_text(document))
+    return DomainEvent(record.account, record.id, kind, at, data)

@@ -150,6 +150,9 @@ class Visit:
     position_at_entry: int | None = None
     position_at_leave: int | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
@@ -183,6 +186,10 @@ class CallRecord:
     complete: bool
     settled: bool
 
+    def __hash__(self) -> int:
+        """Of the id alone: a record is long, and what was made of it is looked up often."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class UserCall:
@@ -207,6 +214,9 @@ class UserCall:
     ring_ms: int
     talk_ms: int
     reference: str | None
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)

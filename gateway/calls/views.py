@@ -1,5 +1,7 @@
 """The rows that lists show, as views of the record: user-calls."""
 
+from functools import lru_cache
+
 from gateway.calls.record import Attempt, CallRecord, Direction, Segment, UserCall, UserRef, Visit
 
 MISSED = ("no_answer", "cancelled", "unreachable")
@@ -18,7 +20,8 @@ TELLING = (
 )
 
 
-def user_calls(record: CallRecord) -> list[UserCall]:
+@lru_cache(maxsize=2048)
+def user_calls(record: CallRecord) -> tuple[UserCall, ...]:
     """One row for each user who took part: as caller, or rung, however often."""
     rows: list[UserCall] = []
     caller = record.caller.user
@@ -34,7 +37,7 @@ def user_calls(record: CallRecord) -> list[UserCall]:
             if party.user and party.user.id not in seen:
                 seen.add(party.user.id)
                 rows.append(_unrung_row(record, party.user, segment))
-    return rows
+    return tuple(rows)
 
 
 def _caller_row(record: CallRecord, user: UserRef) -> UserCall:

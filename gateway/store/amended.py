@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from gateway.calls.document import as_text, call_document, user_call_document, visit_document
+from gateway.calls.document import as_text, call_text, user_call_text, visit_text
 from gateway.calls.instant import from_datetime
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.views import user_calls
@@ -92,7 +92,7 @@ async def differing(connection: Connection, records: Sequence[CallRecord], *, lo
             kind = "no_record"
         elif own["merged_into"] is not None:
             kind = "recorded_as_merged"
-        elif own["document"] != as_text(call_document(record)):
+        elif own["document"] != call_text(record):
             kind = "record_differs"
         elif listed.get((account, record.id), set()) != set(_listed(record)):
             kind = "listed_rows_differ"
@@ -155,6 +155,6 @@ async def _revisions(connection: Connection, records: Sequence[CallRecord]) -> d
 
 def _listed(record: CallRecord) -> Iterable[tuple[str, str, str, str]]:
     for row in user_calls(record):
-        yield "user", row.id, as_text(user_call_document(row)), record.state
+        yield "user", row.id, user_call_text(row), record.state
     for visit in record.visits:
-        yield visit.kind, visit.id, as_text(visit_document(record, visit)), record.state
+        yield visit.kind, visit.id, visit_text(record, visit), record.state

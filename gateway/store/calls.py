@@ -7,9 +7,8 @@ the truth; `revision` grows when a record that was settled changes.
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
-from uuid import UUID
 
-from gateway.calls.document import as_text, call_document, user_call_document, visit_document, visit_duration_ms
+from gateway.calls.document import call_text, user_call_text, visit_duration_ms, visit_text
 from gateway.calls.instant import to_datetime
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import Instant
@@ -74,7 +73,7 @@ async def write_records(connection: Connection, records: Sequence[CallRecord]) -
     visits = [row for record in owned for row in _visit_values(record)]
     await connection.executemany(UPSERT_USER_CALL, users)
     await connection.executemany(UPSERT_VISIT, visits)
-    accounts, ids = [record.account for record in owned], [UUID(record.id) for record in owned]
+    accounts, ids = [record.account for record in owned], [record.id for record in owned]
     if owned:
         await connection.execute(DELETE_STALE.format(table="user_calls"), accounts, ids, [row[1] for row in users])
         await connection.execute(DELETE_STALE.format(table="visits"), accounts, ids, [row[2] for row in visits])
@@ -87,23 +86,23 @@ async def write_merged(connection: Connection, merged: Iterable[tuple[str, str, 
             "insert into call_aliases (account_id, alias, call_id) values ($1, $2, $3) "
             "on conflict (account_id, alias) do update set call_id = excluded.call_id",
             account,
-            UUID(old),
-            UUID(into),
+            old,
+            into,
         )
         await connection.execute(
             "update call_aliases set call_id = $3 where account_id = $1 and call_id = $2",
             account,
-            UUID(old),
-            UUID(into),
+            old,
+            into,
         )
         await connection.execute(
             "update calls set merged_into = $3, state = 'ended', updated_at = now() where account_id = $1 and id = $2",
             account,
-            UUID(old),
-            UUID(into),
+            old,
+            into,
         )
         for table in ("user_calls", "visits"):
-            await connection.execute(f"delete from {table} where account_id = $1 and call_id = $2", account, UUID(old))
+            await connection.execute(f"delete from {table} where account_id = $1 and call_id = $2", account, old)
 
 
 async def append_events(connection: Connection, events: Sequence[DomainEvent]) -> None:
@@ -119,17 +118,17 @@ async def append_events(connection: Connection, events: Sequence[DomainEvent]) -
             account,
             len(told),
         )
-        await connection.executemany(
-            "insert into events (account_id, sequence, id, type, occurred_at, call_id, data) "
-            "values ($1, $2, $3, $4, $5, $6, $7)",
-            [
+        await connection.copy_records_to_table(
+            "events",
+            columns=("account_id", "sequence", "id", "type", "occurred_at", "call_id", "data"),
+            records=[
                 (
                     account,
                     sequence,
                     f"evt_{account}_{sequence}",
                     event.type,
                     to_datetime(event.occurred_at),
-                    UUID(event.call_id),
+                    event.call_id,
                     event.data,
                 )
                 for sequence, event in enumerate(told, last - len(told) + 1)
@@ -149,7 +148,7 @@ def _when(instant: Instant | None) -> Any:
 def _call_values(record: CallRecord) -> tuple[Any, ...]:
     return (
         record.account,
-        UUID(record.id),
+        record.id,
         record.node,
         list(record.linked_ids),
         record.state,
@@ -161,7 +160,7 @@ def _call_values(record: CallRecord) -> tuple[Any, ...]:
         to_datetime(record.started_at),
         _when(record.ended_at),
         record.duration_ms,
-        as_text(call_document(record)),
+        call_text(record),
     )
 
 
@@ -170,7 +169,7 @@ def _user_call_values(record: CallRecord) -> list[tuple[Any, ...]]:
         (
             record.account,
             row.id,
-            UUID(row.call_id),
+            row.call_id,
             row.user.id,
             row.type,
             row.result,
@@ -181,7 +180,7 @@ def _user_call_values(record: CallRecord) -> list[tuple[Any, ...]]:
             row.reference,
             to_datetime(row.started_at),
             row.duration_ms,
-            as_text(user_call_document(row)),
+            user_call_text(row),
         )
         for row in user_calls(record)
     ]
@@ -193,7 +192,7 @@ def _visit_values(record: CallRecord) -> list[tuple[Any, ...]]:
             record.account,
             visit.kind,
             visit.id,
-            UUID(record.id),
+            record.id,
             visit.group.name,
             visit.group.number,
             visit.user.id if visit.user else None,
@@ -205,7 +204,7 @@ def _visit_values(record: CallRecord) -> list[tuple[Any, ...]]:
             _reference(record),
             to_datetime(visit.started_at),
             visit_duration_ms(visit),
-            as_text(visit_document(record, visit)),
+            visit_text(record, visit),
         )
         for visit in record.visits
     ]
