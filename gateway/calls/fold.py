@@ -109,7 +109,7 @@ class Fold:
         self._over: OrderedDict[str, None] = OrderedDict()
         self._queue_rows: OrderedDict[str, list[QueueRow]] = OrderedDict()
         self._originations: dict[str, Origination] = {}
-        self._touched: dict[str, OpenCall] = {}
+        self._touched: dict[str, tuple[OpenCall, CallRecord | None]] = {}
         self._records: list[CallRecord] = []
         self._merged: list[tuple[str, str, str]] = []
         self._events: list[DomainEvent] = []
@@ -148,8 +148,11 @@ class Fold:
 
     def drain(self) -> Changes:
         """What changed since the last drain; the fold forgets it."""
-        self._records += [record for call in self._touched.values() if (record := self._record(call)) is not None]
-        opened = [linked_id for call in self._touched.values() for linked_id in call.facts.linked_ids]
+        for call, made in self._touched.values():
+            record = made or self._record(call)
+            if record is not None:
+                self._records.append(record)
+        opened = [linked_id for call, _ in self._touched.values() for linked_id in call.facts.linked_ids]
         changes = Changes(
             tuple(self._records),
             tuple(self._merged),
@@ -173,8 +176,7 @@ class Fold:
             self._index(call, row)
         self._join_named(call, row)
         call = self._by_linked_id[row.linked_id]
-        self._tell(call, row)
-        self._touch(call)
+        self._touch(call, self._tell(call, row))
         self._weigh(call, row.at)
 
     def _weigh(self, call: OpenCall, at: Instant) -> None:
@@ -327,16 +329,18 @@ class Fold:
             call.facts.gap = True
             self._touch(call)
 
-    def _tell(self, call: OpenCall, row: CelRow) -> None:
+    def _tell(self, call: OpenCall, row: CelRow) -> CallRecord | None:
+        """Tells what the row made true; the record, if one had to be made for it."""
         if not call.life.may_go_on_at(row, call.facts, call.directory):
-            return
+            return None
         record = self._record(call)
         if record is None:
-            return
+            return None
         self._events += call.life.reached(record, row.at, len(call.facts.transfers))
         if row.event == "USER_DEFINED" and row.user_type not in KNOWN_USER_EVENTS and record.account:
             text = row.extra.get("extra", "")
             self._events.append(custom_event(record.account, call.id, row.at, row.user_type, text))
+        return record
 
     def _close(self, call: OpenCall, *, at: Instant | None = None, lost: bool = False) -> None:
         ended_at = at if at is not None else _ended_at(call.facts)
@@ -396,8 +400,9 @@ class Fold:
     def _open(self) -> list[OpenCall]:
         return list({call.id: call for call in self._by_linked_id.values()}.values())
 
-    def _touch(self, call: OpenCall) -> None:
-        self._touched[call.id] = call
+    def _touch(self, call: OpenCall, record: CallRecord | None = None) -> None:
+        """The call changed; `record`: as it stands now, if that was made already."""
+        self._touched[call.id] = (call, record)
 
 
 def _is_of_a_call(row: CelRow) -> bool:

@@ -151,7 +151,7 @@ class Visit:
     position_at_leave: int | None = None
 
     def __hash__(self) -> int:
-        return hash(self.id)
+        return hash((self.id, self.wait_ms, self.talk_ms, self.ended_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +187,8 @@ class CallRecord:
     settled: bool
 
     def __hash__(self) -> int:
-        """Of the id alone: a record is long, and what was made of it is looked up often."""
-        return hash(self.id)
+        """Of what differs between calls and between the states of one: what is made of a record is looked up often."""
+        return hash((self.id, self.ring_ms, self.talk_ms, self.ended_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class UserCall:
     reference: str | None
 
     def __hash__(self) -> int:
-        return hash(self.id)
+        return hash((self.id, self.ring_ms, self.talk_ms, self.ended_at))
 
 
 @dataclass(frozen=True, slots=True)

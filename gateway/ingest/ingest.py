@@ -24,6 +24,9 @@ from gateway.store.errors import Fenced
 
 BATCH_ROWS = 2_000
 WAIT_SECONDS = 0.5
+GATHER_SECONDS = 0.025
+"""From one reading of what comes now to the next: rows come in bursts, and a commit costs more than a row."""
+
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OVERDUE_CHECK_SECONDS = 2.0
 ROWS_IN_ONE_GO = 500
@@ -134,7 +137,7 @@ class Ingest:
         checked_at = 0.0
         loop = asyncio.get_running_loop()
         while not told_to_end():
-            heard_so_far = self._hears()
+            read_at, heard_so_far = loop.time(), self._hears()
             due = heard_so_far and loop.time() - checked_at > OVERDUE_CHECK_SECONDS
             asked_at = await placed.now(connection) if due else None
             batch = await self._source.read(where, BATCH_ROWS)
@@ -162,6 +165,7 @@ class Ingest:
                     await self._fail_overdue(connection, asked_at)
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
+                await asyncio.sleep(read_at + GATHER_SECONDS - loop.time())
 
     def _show_progress(self, batch: Batch) -> None:
         """What piled up while nobody read is shown getting less."""

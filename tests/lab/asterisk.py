@@ -76,6 +76,16 @@ class AsteriskInstance:
         return self._directory
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def inside(self, path: Path) -> str:
+        """`path` as Asterisk sees it."""
+        assert self._asterisk is not None, "not started"
+        return self._asterisk.inside(path)
+
+    @property
     def ami_url(self) -> str:
         return f"ami://gateway:{self.ami_secret}@127.0.0.1:{self.ami_port}"
 
