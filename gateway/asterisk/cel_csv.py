@@ -49,7 +49,7 @@ def _fields(text: str) -> list[str]:
     if text[:1] == '"' and text[-1:] == '"':
         # Most records hold quotes nowhere but in Extra, the last column: then splitting is exact.
         fields = text[1:-1].split('","', COLUMNS - 1)
-        if len(fields) == COLUMNS and not any('"' in field for field in fields[:-1]):
+        if len(fields) == COLUMNS and '"' not in "".join(fields[:-1]):
             last = fields[-1]
             if '"' not in last.replace('""', ""):
                 fields[-1] = last.replace('""', '"')

@@ -16,6 +16,9 @@ def decode_extra(text: str) -> Mapping[str, str]:
         return NOTHING
     if not isinstance(decoded, dict):
         return NOTHING
+    if "\\" not in text:
+        # Nothing is escaped in it, so that nothing is in it that text could not hold.
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in decoded.items()}
     return {
         _storable(name): _storable(value) if isinstance(value, str) else json.dumps(value)
         for name, value in decoded.items()

@@ -96,11 +96,11 @@ class Channel:
     """Whether rows contradict each other: one of them was lost, or came where it cannot."""
     _last_row: CelRow | None = None
     _places: list[str] = field(default_factory=list)
+    endpoint: str = field(init=False)
+    """Technology and resource: `PJSIP/101-desk` of `PJSIP/101-desk-00000003`."""
 
-    @property
-    def endpoint(self) -> str:
-        """Technology and resource: `PJSIP/101-desk` of `PJSIP/101-desk-00000003`."""
-        return self.name.rsplit("-", 1)[0]
+    def __post_init__(self) -> None:
+        self.endpoint = self.name.rsplit("-", 1)[0]
 
     @property
     def pair(self) -> str:

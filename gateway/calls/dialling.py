@@ -60,9 +60,10 @@ class Ringing:
 
     def rang_at(self, at: Instant) -> bool:
         """Whether it was ringing then: not before it ran, nor once its channel was connected."""
+        if at < self.run.started_at or (self.ended_at is not None and at > self.ended_at):
+            return False
         connected = self.connected_at()
-        begun = self.run.started_at <= at and (connected is None or at <= connected)
-        return begun and (self.ended_at is None or at <= self.ended_at)
+        return connected is None or at <= connected
 
     def connected_at(self) -> Instant | None:
         """When the channel, or its heir, came into a bridge while this ran."""
@@ -139,13 +140,14 @@ def _taken_over(facts: CallFacts, found: list[Ringing], transfer: Transfer) -> l
 def made_by(facts: CallFacts, leg: Channel, runs: list[Ringing]) -> Ringing | None:
     """The run that made this leg, of any technology, or None where no row shows one."""
     ringing = [run for run in runs if run.rang_at(leg.first_seen) and run.channel is not leg]
+    forwarded = {forward.unique_id for forward in facts.forwards}
     for likely in (
-        [run for run in ringing if run.names(leg)],
-        [run for run in ringing if run.is_queue],
-        [run for run in ringing if any(forward.unique_id == run.channel.unique_id for forward in facts.forwards)],
+        (run for run in reversed(ringing) if run.names(leg)),
+        (run for run in reversed(ringing) if run.is_queue),
+        (run for run in reversed(ringing) if run.channel.unique_id in forwarded),
     ):
-        if likely:
-            return likely[-1]
+        if (found := next(likely, None)) is not None:
+            return found
     hidden = [run for run in runs if run.run.started_at >= leg.first_seen and run.names(leg)]
     if hidden:
         return hidden[0]
