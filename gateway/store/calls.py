@@ -18,7 +18,12 @@ from gateway.store.connection import Connection
 UPSERT_CALL = """
 insert into calls (account_id, id, node, linked_ids, state, direction, outcome, caller_number, callee_number,
                    reference, started_at, ended_at, duration_ms, document)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+select account_id, id, node, linked_ids::text[], state, direction, outcome, caller_number, callee_number,
+       reference, started_at, ended_at, duration_ms, document
+from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::timestamptz[], $12::timestamptz[], $13::bigint[], $14::json[])
+     as r (account_id, id, node, linked_ids, state, direction, outcome, caller_number, callee_number,
+           reference, started_at, ended_at, duration_ms, document)
 on conflict (account_id, id) do update
 set linked_ids = excluded.linked_ids, state = excluded.state, direction = excluded.direction,
     outcome = excluded.outcome, caller_number = excluded.caller_number, callee_number = excluded.callee_number,
@@ -31,7 +36,8 @@ where calls.document::text <> excluded.document::text
 UPSERT_USER_CALL = """
 insert into user_calls (account_id, id, call_id, user_id, type, result, direction, state, caller_number,
                         destination_number, reference, started_at, duration_ms, document)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+select * from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                     $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::bigint[], $14::json[])
 on conflict (account_id, id) do update
 set type = excluded.type, result = excluded.result, direction = excluded.direction, state = excluded.state,
     caller_number = excluded.caller_number, destination_number = excluded.destination_number,
@@ -44,7 +50,9 @@ where user_calls.document::text <> excluded.document::text or user_calls.state <
 UPSERT_VISIT = """
 insert into visits (account_id, kind, id, call_id, group_name, group_number, user_id, status, direction, state,
                     caller_number, destination_number, reference, started_at, duration_ms, document)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+                     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
+                     $15::bigint[], $16::json[])
 on conflict (account_id, kind, id) do update
 set group_name = excluded.group_name, group_number = excluded.group_number, user_id = excluded.user_id,
     status = excluded.status, direction = excluded.direction, state = excluded.state,
@@ -68,11 +76,11 @@ async def write_records(connection: Connection, records: Sequence[CallRecord]) -
     """Upsert each record with its user-calls, queue-calls and ring-group-calls rows; other rows of it go."""
     last = {(record.account, record.id): record for record in records}
     owned = [record for record in last.values() if record.account is not None]
-    await connection.executemany(UPSERT_CALL, [_call_values(record) for record in owned])
+    await _upsert(connection, UPSERT_CALL, [_call_values(record) for record in owned])
     users = [row for record in owned for row in _user_call_values(record)]
     visits = [row for record in owned for row in _visit_values(record)]
-    await connection.executemany(UPSERT_USER_CALL, users)
-    await connection.executemany(UPSERT_VISIT, visits)
+    await _upsert(connection, UPSERT_USER_CALL, users)
+    await _upsert(connection, UPSERT_VISIT, visits)
     accounts, ids = [record.account for record in owned], [record.id for record in owned]
     if owned:
         await connection.execute(DELETE_STALE.format(table="user_calls"), accounts, ids, [row[1] for row in users])
@@ -137,6 +145,18 @@ async def append_events(connection: Connection, events: Sequence[DomainEvent]) -
         await connection.execute("select pg_notify('events', $1)", account)
 
 
+async def _upsert(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """All rows in one statement, which takes a column an argument; no two rows have the same key."""
+    if rows:
+        await connection.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _array(texts: Iterable[str]) -> str:
+    """An array as Postgres reads it: arrays of several lengths cannot be the elements of one."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
 def _reference(record: CallRecord) -> str | None:
     return record.origin.reference if record.origin else None
 
@@ -150,7 +170,7 @@ def _call_values(record: CallRecord) -> tuple[Any, ...]:
         record.account,
         record.id,
         record.node,
-        list(record.linked_ids),
+        _array(record.linked_ids),
         record.state,
         record.direction,
         record.outcome,
