@@ -157,6 +157,7 @@ class _Visit(_Answer):
     wait_duration: Seconds
     talk_duration: Seconds
     attempts: list[Attempt]
+    reference: str | None
 
 
 class QueueVisit(_Visit):
