@@ -7,8 +7,7 @@ All in one run, so that the ratios hold on any machine, into a real Postgres wit
 - catch-up: the mix of `bench.fold`, written as Asterisk's own journal, read, folded and committed by the real
   ingest; then the same raw rows only copied, in the same batches (`ingest_to_copy`);
 - `bench.ami_socket`: from AMI's socket to the commit, fed at a steady pace by another process;
-- `bench.real_calls`: CPU a call beside Asterisk's own, its `cel_pgsql` and `cdr_pgsql`, and cacofonisk
-  (where that is installed: `pip install cacofonisk`);
+- `bench.real_calls`: CPU a call beside Asterisk's own, its `cel_pgsql` and `cdr_pgsql`, and cacofonisk;
 - `bench.visible`: from a call's end to its record in the API, at fifty calls a second.
 
 Last line: one JSON object.

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from cacofonisk.handlers import EventHandler
+from cacofonisk.reporters import BaseReporter
 
 from gateway.asterisk.ami import AmiSession
 from gateway.asterisk.journal import JournalSource
@@ -87,6 +89,7 @@ async def measure(server: Any, work: Path) -> dict[str, float]:
     calls = WARM_UP + (2 * TURNS + 1) * CALLS
     if recorded != calls or written["cdr"] < TURNS * CALLS:
         raise RuntimeError(f"{calls} calls were made, {recorded} recorded; Asterisk wrote {written}")
+    followed = _cacofonisk(events) / CALLS * 1000
     figures = {
         "real_calls": calls,
         "rows_a_real_call": round(rows / calls, 1),
@@ -97,12 +100,9 @@ async def measure(server: Any, work: Path) -> dict[str, float]:
         "pgsql_modules_postgres_ms_a_call": inserted,
         "gateway_to_asterisk": gateway / plain,
         "gateway_and_postgres_to_pgsql_modules_and_postgres": (gateway + postgres) / (loaded - plain + inserted),
+        "cacofonisk_ms_a_call": followed,
+        "gateway_to_cacofonisk": gateway / followed,
     }
-    if (followed := _cacofonisk(events)) is not None:
-        figures |= {
-            "cacofonisk_ms_a_call": followed / CALLS * 1000,
-            "gateway_to_cacofonisk": gateway / (followed / CALLS * 1000),
-        }
     return {name: round(figure, 3) for name, figure in figures.items()}
 
 
@@ -189,13 +189,8 @@ async def _ingest(server: Any, journal: Path, work: Path) -> tuple[float, float,
     return own / calls * 1000, postgres / calls * 1000, rows, calls
 
 
-def _cacofonisk(events: list[Mapping[str, str]]) -> float | None:
-    """CPU seconds for following these events, already read and decoded; None where it is not installed."""
-    try:
-        from cacofonisk.handlers import EventHandler
-        from cacofonisk.reporters import BaseReporter
-    except ImportError:
-        return None
+def _cacofonisk(events: list[Mapping[str, str]]) -> float:
+    """CPU seconds for following these events, already read and decoded."""
     handler = EventHandler(reporter=BaseReporter())
     wanted = handler.event_handlers().keys()
     began = time.process_time()
