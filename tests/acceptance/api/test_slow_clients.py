@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -54,27 +55,31 @@ async def port(context: ApiContext, pool: Pool, key: str) -> AsyncIterator[int]:
         yield port_of(server)
 
 
-async def dribble(writer: asyncio.StreamWriter, content: bytes) -> None:
+async def dribble(connection: socket.socket, content: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         for byte in content:
-            writer.write(bytes([byte]))
-            await writer.drain()
+            await asyncio.get_running_loop().sock_sendall(connection, bytes([byte]))
             await asyncio.sleep(SOON / 5)
 
 
 async def answer_to(port: int, at_once: bytes, slowly: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(at_once)
-    sending = asyncio.create_task(dribble(writer, slowly))
-    try:
-        async with asyncio.timeout(30):
-            try:
-                return await reader.read()
-            except ConnectionError:
-                return b""
-    finally:
-        sending.cancel()
-        writer.close()
+    """What came, whole: a bare socket still gives it after a byte of ours met a closed connection."""
+    loop = asyncio.get_running_loop()
+    answer = bytearray()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setblocking(False)
+        await loop.sock_sendall(connection, at_once)
+        sending = asyncio.create_task(dribble(connection, slowly))
+        try:
+            async with asyncio.timeout(30):
+                while some := await loop.sock_recv(connection, 65_536):
+                    answer += some
+        except ConnectionError:
+            pass
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+    return bytes(answer)
 
 
 async def test_a_head_that_comes_a_byte_at_a_time_is_cut(port: int) -> None:
