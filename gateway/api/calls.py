@@ -24,14 +24,14 @@ ASK_AGAIN_SECONDS = 0.1
 
 async def get_call(request: Request, caller: Caller) -> Response:
     """`GET /v1/calls/{id}`."""
-    found = await _find(request, caller)
+    found = await find_call(request, caller)
     return json_text(found.document)
 
 
 async def hang_up(request: Request, caller: Caller) -> Response:
     """`POST /v1/calls/{id}/hangup`: 202 for an open call, 200 for one that is over."""
     context = context_of(request)
-    found = await _find(request, caller)
+    found = await find_call(request, caller)
     if found.ended:
         return json_text(found.document)
     if found.node != context.node:
@@ -65,8 +65,8 @@ def json_text(document: str, status: int = 200, headers: dict[str, str] | None =
     return Response(document, status, headers, media_type="application/json")
 
 
-async def _find(request: Request, caller: Caller) -> listings.ListedCall:
-    """Raises: Problem 404, for another account's call as well."""
+async def find_call(request: Request, caller: Caller) -> listings.ListedCall:
+    """The call of the path. Raises: Problem 404, for another account's call as well."""
     pool = context_of(request).pool
     try:
         call_id = UUID(request.path_params["id"])

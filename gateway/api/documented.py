@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gateway.api import answers
+from gateway.api.answers import access, calls, events, people, placing, service, timeline
 
 WHOLE_RANGE = ("text/csv", "application/x-ndjson")
 
@@ -36,7 +36,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "list_calls",
         "Calls",
         "Calls, one row each",
-        {200: answers.CallPage, 304: None},
+        {200: calls.CallPage, 304: None},
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "outcome": "answered"},
@@ -45,7 +45,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "list_user_calls",
         "Calls",
         "Calls, one row for each user who took part",
-        {200: answers.UserCallPage, 304: None},
+        {200: calls.UserCallPage, 304: None},
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "type": "user_inbound_missed"},
@@ -54,7 +54,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "list_queue_calls",
         "Calls",
         "Visits of callers to queues",
-        {200: answers.QueueCallPage, 304: None},
+        {200: calls.QueueCallPage, 304: None},
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "status": "abandoned"},
@@ -63,17 +63,23 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "list_ring_group_calls",
         "Calls",
         "Visits of callers to ring groups",
-        {200: answers.RingGroupCallPage, 304: None},
+        {200: calls.RingGroupCallPage, 304: None},
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "status": "no_answer"},
     ),
-    ("GET", "/v1/calls/{id}"): Documented("get_call", "Calls", "The whole call", {200: answers.Call}),
+    ("GET", "/v1/calls/{id}"): Documented("get_call", "Calls", "The whole call", {200: calls.Call}),
+    ("GET", "/v1/calls/{id}/timeline"): Documented(
+        "get_timeline",
+        "Calls",
+        "What Asterisk told of the call, and what was told of it, in order",
+        {200: timeline.Timeline},
+    ),
     ("POST", "/v1/calls"): Documented(
         "place_call",
         "Placing calls",
         "Ring a user's devices, then the destination",
-        {202: answers.Call},
+        {202: calls.Call},
         (409,),
         body={"user": "101", "to": "+61255501234", "reference": "crm-4711"},
         idempotent=True,
@@ -82,43 +88,43 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "check_call",
         "Placing calls",
         "Whether a call could be placed now, and what would ring; nobody is rung",
-        {200: answers.CallCheck},
+        {200: placing.CallCheck},
         (409,),
         body={"user": "101", "to": "+61255501234"},
     ),
     ("POST", "/v1/calls/{id}/hangup"): Documented(
-        "hang_up", "Placing calls", "End an open call", {200: answers.Call, 202: answers.Call}, (409,)
+        "hang_up", "Placing calls", "End an open call", {200: calls.Call, 202: calls.Call}, (409,)
     ),
     ("GET", "/v1/users"): Documented(
-        "list_users", "Directory", "Users, with each device's state now", {200: answers.UserPage}, (409,)
+        "list_users", "Directory", "Users, with each device's state now", {200: people.UserPage}, (409,)
     ),
     ("GET", "/v1/queues"): Documented(
-        "list_queues", "Directory", "Queues, who is in them and who waits", {200: answers.QueuePage}, (409,)
+        "list_queues", "Directory", "Queues, who is in them and who waits", {200: people.QueuePage}, (409,)
     ),
     ("GET", "/v1/ring-groups"): Documented(
-        "list_ring_groups", "Directory", "Ring groups and their members", {200: answers.RingGroupPage}, (409,)
+        "list_ring_groups", "Directory", "Ring groups and their members", {200: people.RingGroupPage}, (409,)
     ),
     ("GET", "/v1/numbers"): Documented(
-        "list_numbers", "Directory", "The account's public numbers", {200: answers.NumberPage}, (409,)
+        "list_numbers", "Directory", "The account's public numbers", {200: people.NumberPage}, (409,)
     ),
-    ("GET", "/v1/api-keys"): Documented("list_keys", "Access", "Keys, without their secrets", {200: answers.KeyList}),
+    ("GET", "/v1/api-keys"): Documented("list_keys", "Access", "Keys, without their secrets", {200: access.KeyList}),
     ("POST", "/v1/api-keys"): Documented(
         "create_key",
         "Access",
         "Make a key, which is shown this once",
-        {201: answers.MadeKey},
+        {201: access.MadeKey},
         (409,),
         body={"name": "CRM", "scopes": ["calls:read", "calls:write"]},
     ),
     ("DELETE", "/v1/api-keys/{id}"): Documented("revoke_key", "Access", "Revoke a key", {204: None}),
     ("GET", "/v1/allowed-networks"): Documented(
-        "list_networks", "Access", "From where keys may be used", {200: answers.NetworkList}
+        "list_networks", "Access", "From where keys may be used", {200: access.NetworkList}
     ),
     ("POST", "/v1/allowed-networks"): Documented(
         "allow_network",
         "Access",
         "Let an address or network in",
-        {200: answers.AllowedNetwork, 201: answers.AllowedNetwork},
+        {200: access.AllowedNetwork, 201: access.AllowedNetwork},
         (409,),
         body={"network": "192.0.2.0/24", "note": "office"},
     ),
@@ -129,37 +135,37 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "list_audit_log",
         "Access",
         "What was made, changed and refused, youngest first",
-        {200: answers.AuditPage},
+        {200: access.AuditPage},
         parameters={"limit": 20},
     ),
     ("GET", "/v1/events"): Documented(
         "list_events",
         "Events",
         "What happened, in order",
-        {200: answers.EventPage},
+        {200: events.EventPage},
         parameters={"after": 0, "type": ["call.ended"]},
     ),
-    ("GET", "/v1/webhooks"): Documented("list_webhooks", "Webhooks", "Endpoints", {200: answers.WebhookList}),
+    ("GET", "/v1/webhooks"): Documented("list_webhooks", "Webhooks", "Endpoints", {200: events.WebhookList}),
     ("POST", "/v1/webhooks"): Documented(
         "create_webhook",
         "Webhooks",
         "Have events sent",
-        {201: answers.MadeWebhook},
+        {201: events.MadeWebhook},
         body={"url": "https://crm.example/hooks", "event_types": ["call.ended"]},
     ),
-    ("GET", "/v1/webhooks/{id}"): Documented("get_webhook", "Webhooks", "One endpoint", {200: answers.Webhook}),
+    ("GET", "/v1/webhooks/{id}"): Documented("get_webhook", "Webhooks", "One endpoint", {200: events.Webhook}),
     ("PATCH", "/v1/webhooks/{id}"): Documented(
-        "change_webhook", "Webhooks", "Change an endpoint", {200: answers.Webhook}, body={"enabled": False}
+        "change_webhook", "Webhooks", "Change an endpoint", {200: events.Webhook}, body={"enabled": False}
     ),
     ("DELETE", "/v1/webhooks/{id}"): Documented("delete_webhook", "Webhooks", "Remove an endpoint", {204: None}),
     ("GET", "/v1/webhooks/{id}/deliveries"): Documented(
-        "list_deliveries", "Webhooks", "How sending went, youngest first", {200: answers.DeliveryList}
+        "list_deliveries", "Webhooks", "How sending went, youngest first", {200: events.DeliveryList}
     ),
     ("GET", "/v1/status"): Documented(
-        "get_status", "Service", "How far records can be relied upon", {200: answers.Status}
+        "get_status", "Service", "How far records can be relied upon", {200: service.Status}
     ),
-    ("GET", "/healthz"): Documented("healthz", "Service", "The process answers", {200: answers.Health}),
+    ("GET", "/healthz"): Documented("healthz", "Service", "The process answers", {200: service.Health}),
     ("GET", "/readyz"): Documented(
-        "readyz", "Service", "Whether requests can be served", {200: answers.Readiness, 503: answers.Readiness}
+        "readyz", "Service", "Whether requests can be served", {200: service.Readiness, 503: service.Readiness}
     ),
 }

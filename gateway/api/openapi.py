@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute, Route
 
-from gateway.api.answers import ProblemAnswer
+from gateway.api.answers.problems import ProblemAnswer
 from gateway.api.auth import Operation, operation_of
 from gateway.api.documented import DOCUMENTED, Documented
 

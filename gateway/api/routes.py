@@ -16,6 +16,7 @@ from gateway.api.parameters import (
     UserCallParameters,
 )
 from gateway.api.placing import place_call
+from gateway.api.timeline import get_timeline
 from gateway.api.wanted_call import PlaceCall
 from gateway.store.list_query import Kind
 
@@ -34,6 +35,7 @@ ROUTES = [
     Route("/v1/calls", needs("calls:write", place_call, body=PlaceCall), methods=["POST"]),
     Route("/v1/calls/check", needs("calls:write", check_call, body=PlaceCall), methods=["POST"]),
     Route("/v1/calls/{id}", needs("calls:read", calls.get_call), methods=["GET"]),
+    Route("/v1/calls/{id}/timeline", needs("calls:read", get_timeline), methods=["GET"]),
     Route("/v1/calls/{id}/hangup", needs("calls:write", calls.hang_up), methods=["POST"]),
     Route("/v1/user-calls", _list("user_calls", UserCallParameters), methods=["GET"]),
     Route("/v1/queue-calls", _list("queue_calls", QueueCallParameters), methods=["GET"]),

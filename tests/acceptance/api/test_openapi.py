@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.api import answers, drop_in
+from gateway.api.answers.problems import ProblemAnswer
 from gateway.api.auth import operation_of
 from gateway.api.context import ApiContext
 from gateway.api.documented import DOCUMENTED, Documented
@@ -103,12 +106,13 @@ async def test_problems_have_the_documented_shape(asking: httpx.AsyncClient) -> 
         await asking.get("/v1/calls", headers={"Authorization": "Bearer x"}),
         await asking.put("/v1/calls"),
     ):
-        answers.ProblemAnswer.model_validate_json(response.content, strict=True)
+        ProblemAnswer.model_validate_json(response.content, strict=True)
 
 
 def test_every_example_of_an_answer_is_one() -> None:
     shown = 0
-    for model in vars(answers).values():
+    modules = [import_module(f"{answers.__name__}.{found.name}") for found in iter_modules(answers.__path__)]
+    for model in [one for module in modules for one in vars(module).values()]:
         if isinstance(model, type) and issubclass(model, BaseModel):
             extra = model.model_config.get("json_schema_extra")
             for example in extra["examples"] if isinstance(extra, dict) else []:  # type: ignore[union-attr]
