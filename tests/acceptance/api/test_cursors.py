@@ -167,8 +167,21 @@ async def test_a_cursor_is_good_for_its_own_list_for_a_day(
     assert await refused(cursor=made_up(2, fields[2] - 25 * 3600 * 1_000_000)) == {"cursor": "cursor_expired"}
     wrong = ["x", "%00", "bnVsbA==", made_up(3, "1"), made_up(3, "9:1:"), made_up(3, "1:9:9"), made_up(3, "1:9:3,3")]
     wrong += [made_up(6, 10**30), made_up(6, None), made_up(7, "no id"), made_up(7, 3), made_up(0, 2), made_up(5, -1)]
+    wrong += [made_up(3, "\u0661:\u0669:")]  # digits, but none that Postgres knows
     for one in wrong:
         assert await refused(cursor=one) == {"cursor": "unreadable_cursor"}
+
+
+@pytest.mark.parametrize("row", ["\ud800", "a\0b", "", "x" * 256, 3])
+async def test_a_cursor_whose_row_is_no_text_that_the_database_takes_is_unreadable(
+    client: httpx.AsyncClient, pool: Pool, acme: Directory, row: object
+) -> None:
+    await write(pool, *(call(acme, n) for n in range(3)))
+    cursor = (await client.get("/v1/user-calls?limit=1")).json()["next_cursor"]
+    fields = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    made_up = base64.urlsafe_b64encode(json.dumps([*fields[:-1], row]).encode()).decode()
+    answer = await client.get("/v1/user-calls", params={"cursor": made_up})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unreadable_cursor")
 
 
 async def test_an_incremental_pull_of_rows_hears_of_those_that_went(
