@@ -6,6 +6,7 @@ from time import monotonic
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gateway.api.addresses import neighbourhood
 from gateway.api.context import ApiContext
 from gateway.console.pages import HEADERS, page
 from gateway.console.sign_in_limit import SignInLimit
@@ -28,7 +29,7 @@ class SignIn:
         form = await request.form()
         login, password = str(form.get("login", "")).replace("\0", "")[:200], str(form.get("password", ""))[:1000]
         ip = seen_address(request, self._context)
-        subjects = (f"address {ip}", f"login {login}")
+        subjects = (f"address {neighbourhood(ip)}", f"login {login}")
         wait = self._limit.wait(monotonic(), *subjects)
         if wait > 0:
             return _again(login, "Too many attempts. Wait a few minutes.", 429, {"retry-after": str(ceil(wait))})

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.api.addresses import client_address
+from gateway.api.bodies import media_type
 from gateway.api.context import ApiContext
 from gateway.api.problems import DATABASE_AWAY
 from gateway.console.pages import HEADERS, sorry
@@ -17,6 +18,7 @@ from gateway.store.console import SESSION_LASTS, Session
 from gateway.store.networks import parse_address
 
 COOKIE = "gateway_console"
+FORM = "application/x-www-form-urlencoded"
 MOST_BODY_BYTES = 65_536
 
 Page: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -31,10 +33,13 @@ def guarded(answer: Page) -> Page:
             length = request.headers.get("content-length", "")
             if not _same_site(request):
                 return sorry(403, "This request came from another site.")
-            if not (length.isascii() and length.isdecimal()):
+            # A body in chunks has the length that its chunks say, whatever stands beside it (RFC 9112 section 6.3).
+            if "transfer-encoding" in request.headers or not (length.isascii() and length.isdecimal()):
                 return sorry(411, "This request does not tell its length.")
             if len(length) > len(str(MOST_BODY_BYTES)) or int(length) > MOST_BODY_BYTES:
                 return sorry(413, "This request is too long.")
+            if media_type(request) not in ("", FORM):
+                return sorry(415, f"The console's forms are sent as {FORM}.")
         try:
             return await answer(request)
         except DATABASE_AWAY as error:
