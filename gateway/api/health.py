@@ -32,7 +32,7 @@ async def readyz(request: Request) -> Response:
         {
             "status": "ready" if ready else "not_ready",
             "database": database,
-            "asterisk": _asterisk_connected(context),
+            "asterisk": asterisk_connected(context),
         },
         200 if ready else 503,
         None if ready else {"Retry-After": "5"},
@@ -47,7 +47,7 @@ async def status(request: Request, caller: Caller) -> Response:
         dict(context.status())
         | {
             "node": context.node,
-            "asterisk_connected": _asterisk_connected(context),
+            "asterisk_connected": asterisk_connected(context),
             "open_calls": freshness.open_calls,
             "as_of": moments.told(freshness.as_of),
             "settled_until": freshness.settled_until and moments.told(freshness.settled_until),
@@ -56,7 +56,7 @@ async def status(request: Request, caller: Caller) -> Response:
     )
 
 
-def _asterisk_connected(context: ApiContext) -> bool:
+def asterisk_connected(context: ApiContext) -> bool:
     return context.ami is not None and context.ami.connected
 
 

@@ -19,23 +19,29 @@ def told(moment: datetime) -> str:
     return to_text(from_datetime(moment))
 
 
-def beginning(text: str, zone: ZoneInfo) -> datetime:
-    """The instant, or the first of the day. Raises: Unreadable."""
-    return _read(text, zone, days=0)
+def is_date(text: str) -> bool:
+    return _PLAIN_DATE.fullmatch(text) is not None
 
 
-def end(text: str, zone: ZoneInfo) -> datetime:
-    """The instant, or the first after the day. Raises: Unreadable."""
-    return _read(text, zone, days=1)
+def beginning(text: str, zone: ZoneInfo, *, local: bool = False) -> datetime:
+    """The instant, or the first of the day. `local`: without an offset it is the zone's. Raises: Unreadable."""
+    return _read(text, zone, 0, local)
 
 
-def _read(text: str, zone: ZoneInfo, days: int) -> datetime:
+def end(text: str, zone: ZoneInfo, *, local: bool = False) -> datetime:
+    """The instant, or the first after the day. `local`: without an offset it is the zone's. Raises: Unreadable."""
+    return _read(text, zone, 1, local)
+
+
+def _read(text: str, zone: ZoneInfo, days: int, local: bool) -> datetime:
     try:
-        if _PLAIN_DATE.fullmatch(text):
+        if is_date(text):
             day = date.fromisoformat(text) + timedelta(days=days)
             return datetime.combine(day, time(), zone).astimezone(UTC)
         # An unencoded `+` in a query arrives as a space.
         moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text) if "T" in text else text)
+        if moment.tzinfo is None and local:
+            moment = moment.replace(tzinfo=zone)  # Of two times by the same name, the earlier.
         if moment.tzinfo is None:
             raise Unreadable("A date-time needs its offset, as in 2026-11-01T00:00:00Z.")
         return moment.astimezone(UTC)

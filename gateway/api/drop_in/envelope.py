@@ -12,7 +12,8 @@ def success(data: object, message: str = "OK") -> Response:
 
 def of_problem(problem: Problem, _: str) -> Response:
     """What was wrong, all of it, in the words of the message: clients show it, and read nothing else."""
-    told = " ".join(f"{fault.where.lstrip('/')}: {fault.detail}" for fault in problem.faults) or problem.detail
+    faults = [f"{fault.where.lstrip('/')}: {fault.detail.removesuffix('.')}." for fault in problem.faults]
+    told = " ".join(faults) or problem.detail
     answer = _answer(problem.status, "error", told, [])
     answer.headers.update(problem.headers)
     return answer
