@@ -93,6 +93,14 @@ async def authenticate(request: Request) -> Caller:
     return Caller(found.key.account, found.key.id, found.key.scopes, ip, found.directory)
 
 
+async def is_let_in(request: Request, caller: Caller) -> bool:
+    """Whether the caller would be now: for answers that take long. Raises: as `admission.look_up`."""
+    found: Admission | None = await request.app.state.admissions.find(
+        context_of(request).pool, caller.key_id, caller.ip
+    )
+    return found is not None and found.live and found.allowed
+
+
 def _opens(found: Admission, secret_sha256: bytes) -> bool:
     return compare_digest(found.key.secret_sha256, secret_sha256) and found.live
 

@@ -4,13 +4,14 @@ import hashlib
 import json
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 
 from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api import csv_rows, cursors, moments
-from gateway.api.auth import Caller, Handler
+from gateway.api.auth import Caller, Handler, is_let_in
 from gateway.api.context import context_of
 from gateway.api.directory_of import directory_of
 from gateway.api.formats import MEDIA_TYPES, Format, chosen
@@ -135,7 +136,7 @@ async def _whole(
     if not_here:
         raise invalid(Fault(name, "not_with_format", f"{form} gives the whole range.") for name in not_here)
     async with AsyncExitStack() as stack:
-        stack.enter_context(request.app.state.exports.one_more())
+        stack.enter_context(request.app.state.exports.one_more(caller.account))
         whole = listings.whole(context_of(request).pool, kind, caller.account, wanted, asked.sort)
         freshness, batches = await stack.enter_async_context(whole)
         first = await anext(batches, None)
@@ -146,7 +147,8 @@ async def _whole(
             "Content-Disposition": f'attachment; filename="{kind.replace("_", "-")}.{form}"',
         }
         write = csv_rows.Writer(kind) if form == "csv" else JsonLines()
-        return Stream(write, first, batches, stack.pop_all(), MEDIA_TYPES[form], headers)
+        let_in = partial(is_let_in, request, caller)
+        return Stream(write, first, batches, stack.pop_all(), let_in, MEDIA_TYPES[form], headers)
     raise AssertionError("unreachable")
 
 

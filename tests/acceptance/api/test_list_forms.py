@@ -1,17 +1,24 @@
 """The whole range as csv and ndjson, in constant memory; and pages that are said to be unchanged."""
 
+import asyncio
 import csv
 import io
 import json
 import tracemalloc
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
+from gateway.api.app import create_app
+from gateway.api.context import ApiContext
+from gateway.api.problems import Problem
+from gateway.api.streams import Exports
 from gateway.calls.directory import Directory
 from gateway.calls.record import Caller, CallRecord
-from gateway.store import calls, listings
+from gateway.store import calls, keys, listings, networks
 from gateway.store.connection import Pool
 from gateway.store.list_query import Filter
 from tests.acceptance.api.records import inbound, instant, through_queue
@@ -164,3 +171,74 @@ async def test_a_call_that_is_still_open_leaves_its_day_open(
     assert "etag" not in (await client.get("/v1/calls", params=DAY)).headers
     before = {"from": "2026-11-02", "to": "2026-11-02"}
     assert "etag" in (await client.get("/v1/calls", params=before)).headers
+
+
+async def stream_to_who_takes_nothing(
+    context: ApiContext, key: str, then: Callable[[], Awaitable[object]]
+) -> list[Any]:
+    """What was sent until the stream broke off, `then` having happened while it waited for its client."""
+    waiting, sent = asyncio.Event(), list[Any]()
+    request = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        return next(request, None) or await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            waiting.set()
+            await asyncio.Event().wait()
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/v1/calls", "query_string": b"format=ndjson",
+        "headers": [(b"token", key.encode())], "client": ("192.0.2.7", 1), "server": ("g", 80), "scheme": "http",
+        "root_path": "",
+    }  # fmt: skip
+    streaming = asyncio.create_task(create_app(context)(scope, receive, send))
+    async with asyncio.timeout(30):
+        await waiting.wait()
+        await then()
+        await streaming
+    return sent
+
+
+async def test_a_stream_breaks_off_when_its_key_is_revoked(
+    context: ApiContext, key: str, pool: Pool, three: list[CallRecord]
+) -> None:
+    revoked_at = 0.0
+
+    async def revoke() -> None:
+        nonlocal revoked_at
+        await keys.revoke(pool, key.split("_")[2])
+        revoked_at = asyncio.get_running_loop().time()
+
+    sent = await stream_to_who_takes_nothing(context, key, revoke)
+    assert [message.get("more_body") for message in sent] == [None, True], "no end"
+    assert asyncio.get_running_loop().time() - revoked_at < 10, "a loaded machine's second"
+
+
+async def test_a_stream_breaks_off_when_its_address_is_removed(
+    context: ApiContext, key: str, pool: Pool, three: list[CallRecord]
+) -> None:
+    sent = await stream_to_who_takes_nothing(
+        context, key, lambda: networks.remove(pool, "acme", networks.parse_network("192.0.2.0/24"))
+    )
+    assert sent[-1]["more_body"]
+
+
+async def test_a_stream_is_not_endless_whatever_its_client_does(
+    context: ApiContext, key: str, three: list[CallRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.api.streams.LONGEST_SECONDS", 0.3)
+    assert (await stream_to_who_takes_nothing(context, key, lambda: asyncio.sleep(0)))[-1]["more_body"]
+
+
+def test_one_account_leaves_room_for_the_others() -> None:
+    exports = Exports()
+    with exports.one_more("acme"), exports.one_more("acme"):
+        with pytest.raises(Problem, match="too_many_exports"), exports.one_more("acme"):
+            pass
+        with exports.one_more("other"):
+            pass
+    with exports.one_more("acme"):
+        pass
