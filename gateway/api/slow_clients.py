@@ -2,12 +2,14 @@
 
 The head of a request, and what is left of one that was answered already, is the protocol's affair: no application
 is asked before a head is whole. A body is the application's: it can still say what was wrong. An answer that
-nobody takes is dropped once nothing of it has moved for a while.
+nobody takes is dropped once nothing of it has moved for a while, and the largest of all at once when they fill the
+memory together.
 """
 
 import asyncio
 import json
 from http import HTTPStatus
+from typing import ClassVar
 from uuid import uuid4
 
 import h11
@@ -19,6 +21,8 @@ from gateway.api.problems import Problem
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
 UNREAD_SECONDS = 60.0
+MOST_UNREAD_BYTES = 256 << 20
+"""Of all answers in this process that wait for their clients."""
 
 
 class BodyInTime:
@@ -55,6 +59,7 @@ class BodyInTime:
 class PunctualProtocol(H11Protocol):
     """uvicorn's protocol, with an eye on the clock; what is no HTTP is told in the form of every other error."""
 
+    _unread_answers: ClassVar[dict["PunctualProtocol", None]] = {}
     _head_due: asyncio.TimerHandle | None = None
     _answer_due: asyncio.TimerHandle | None = None
 
@@ -76,7 +81,12 @@ class PunctualProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._answer_due = self.loop.call_later(UNREAD_SECONDS, self._unread, self.transport.get_write_buffer_size())
+        self._answer_due = self.loop.call_later(UNREAD_SECONDS, self._unread, self._unread_bytes)
+        self._unread_answers[self] = None
+        while sum(one._unread_bytes for one in self._unread_answers) > MOST_UNREAD_BYTES:
+            largest = max(self._unread_answers, key=lambda one: one._unread_bytes)
+            del self._unread_answers[largest]
+            largest.transport.abort()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -117,14 +127,19 @@ class PunctualProtocol(H11Protocol):
             self._head_due.cancel()
             self._head_due = None
 
+    @property
+    def _unread_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
     def _answer_moves(self) -> None:
+        self._unread_answers.pop(self, None)
         if self._answer_due is not None:
             self._answer_due.cancel()
             self._answer_due = None
 
     def _unread(self, size: int) -> None:
         """Nothing but a slow line, as long as less is waiting than before."""
-        left = self.transport.get_write_buffer_size()
+        left = self._unread_bytes
         if left >= size:
             self.transport.abort()
         else:

@@ -127,3 +127,37 @@ async def test_an_answer_that_nobody_takes_is_dropped() -> None:
         async with asyncio.timeout(30):
             await ended.wait()
         writer.close()
+
+
+async def test_answers_that_nobody_takes_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest goes, of which the kernel has a few megabytes already; the others are there to be taken."""
+    monkeypatch.setattr(slow_clients, "UNREAD_SECONDS", 60.0)
+    monkeypatch.setattr(slow_clients, "MOST_UNREAD_BYTES", 67 << 20)
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * (int(scope["path"][1:]) << 20)})
+
+    async with served(page) as server, contextlib.AsyncExitStack() as stack:
+        clients = []
+        for megabytes in (16, 24, 25, 24):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            client.connect(("127.0.0.1", port_of(server)))
+            reader, writer = await asyncio.open_connection(sock=client, limit=1024)
+            stack.callback(writer.close)
+            writer.write(b"GET /%d HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n" % megabytes)
+            await reader.readexactly(1)
+            clients.append(reader)
+        came = await asyncio.gather(*(megabytes_of(reader) for reader in clients))
+    assert [came[0], came[1], came[3]] == [16, 24, 24]
+    assert came[2] < 25
+
+
+async def megabytes_of(reader: asyncio.StreamReader) -> int:
+    """How many whole ones came until the connection ended."""
+    count = 0
+    with contextlib.suppress(ConnectionError):
+        while some := await reader.read(1 << 20):
+            count += len(some)
+    return count >> 20
