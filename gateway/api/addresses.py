@@ -1,11 +1,16 @@
 """From which address a request comes: the socket's, or behind trusted proxies the rightmost that is none."""
 
+import re
 from collections.abc import Sequence
 from ipaddress import ip_network
+from urllib.request import parse_http_list
 
 from starlette.requests import HTTPConnection
 
 from gateway.store.networks import Address, Network, parse_address
+
+_PAIR = re.compile(r"""\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^";,\s]*)\s*(?:;|$)""")
+"""One of RFC 7239's `name=value`; what stands between quotes may be the client's own: it chose the host."""
 
 
 def client_address(connection: HTTPConnection, trusted: Sequence[Network], header: str | None) -> Address | None:
@@ -36,19 +41,22 @@ def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
 
 def _hops(header: str, values: Sequence[str]) -> list[str]:
     """The hops from the farthest to the nearest."""
-    parts = [part.strip() for value in values for part in value.split(",")]
-    if header.lower() != "forwarded":
-        return parts
-    return [_forwarded_for(part) for part in parts]
+    if header.lower() == "forwarded":
+        return [_forwarded_for(element) for value in values for element in parse_http_list(value)]
+    return [part.strip() for value in values for part in value.split(",")]
 
 
 def _forwarded_for(element: str) -> str:
-    """RFC 7239: the `for` of one element, empty if it has none."""
-    for pair in element.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name.lower() == "for":
-            return value.strip('"')
-    return ""
+    """RFC 7239: the `for` of one element, empty if it has none or cannot be read."""
+    found, end = "", 0
+    while end < len(element):
+        pair = _PAIR.match(element, end)
+        if pair is None:
+            return ""
+        if pair[1].lower() == "for":
+            found = pair[2].strip('"')
+        end = pair.end()
+    return found
 
 
 def _parse(text: str) -> Address | None:

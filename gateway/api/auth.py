@@ -84,10 +84,10 @@ async def authenticate(request: Request) -> Caller:
     if parts is None or found is None or not _opens(found, parts[1]):
         await _slow_down(request, ip, parts)
         if found is not None:
-            await _note_refusal(request, found.key, ip, "key.refused", found.key.id)
+            await _note_refusal(request, found.key, ip, "key.refused", found.key.id, neighbourhood(ip))
         raise _unauthorised()
     if not found.allowed:
-        await _note_refusal(request, found.key, ip, "ip.refused", ip)
+        await _note_refusal(request, found.key, ip, "ip.refused", ip, ip)
         raise _unauthorised("ip_not_allowed", f"The address {ip or 'unknown'} is not allowed.", ip)
     _count(request, found, ip)
     return Caller(found.key.account, found.key.id, found.key.scopes, ip, found.directory)
@@ -113,9 +113,9 @@ async def _slow_down(request: Request, ip: str, parts: tuple[str, bytes] | None)
     await request.app.state.wrong_keys.slow_down(*sources)
 
 
-async def _note_refusal(request: Request, key: keys.ApiKey, ip: str, action: str, subject: str) -> None:
-    """On the audit log of the key's account, the same once a minute."""
-    if request.app.state.refusals.due(f"{action} {subject} {key.id} {ip}"):
+async def _note_refusal(request: Request, key: keys.ApiKey, ip: str, action: str, subject: str, whose: str) -> None:
+    """On the audit log of the key's account, once a minute for `whose`: the address, or all that its owner has."""
+    if request.app.state.refusals.due(f"{action} {key.id} {whose}"):
         await audit.record(context_of(request).pool, key.account, f"key:{key.id}", action, subject, ip or None)
 
 

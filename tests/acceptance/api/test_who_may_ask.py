@@ -97,6 +97,40 @@ async def test_behind_a_proxy_the_rightmost_hop_that_is_no_proxy_counts(
         assert (await client.get("/v1/calls", headers=headers)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ("for=192.0.2.7", 200),
+        ('for=198.51.100.9, For="192.0.2.7:4711";proto=https;by=10.0.0.1', 200),
+        ('by=10.0.0.1;host="g";for="[::ffff:192.0.2.7]"', 200),
+        # The client chose what stands in quotes.
+        ('for=198.51.100.9;host="g, for=192.0.2.7"', 401),
+        ('host="g;for=192.0.2.7;x=";for=198.51.100.9', 401),
+        ('host="g\\";for=192.0.2.7;x=";for=198.51.100.9', 401),
+        ('for="192.0.2.7, for=198.51.100.9', 401),
+        ("for=192.0.2.7;nonsense", 401),
+        ("proto=https", 401),
+    ],
+)
+async def test_what_a_client_put_into_quotes_is_no_hop(pool: Pool, key: str, forwarded: str, status: int) -> None:
+    proxied = ApiContext(pool, "pbx1", None, (networks.parse_network("10.0.0.0/8"),), "Forwarded")
+    async with at(proxied, "10.0.0.1") as client:
+        assert (await client.get("/v1/calls", headers={"token": key, "Forwarded": forwarded})).status_code == status
+
+
+async def test_who_has_many_addresses_does_not_fill_the_audit_log_of_a_key_that_is_not_theirs(
+    context: ApiContext, key: str, pool: Pool
+) -> None:
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    application = create_app(context)
+    for number in range(1, 6):
+        transport = httpx.ASGITransport(application, client=(f"2001:db8::{number}", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+            assert (await client.get("/v1/calls", headers={"token": wrong})).status_code == 401
+    [entry] = await audit.newest(pool, "acme")
+    assert (entry.action, entry.ip) == ("key.refused", "2001:db8::1")
+
+
 async def test_without_trusted_proxies_the_header_is_not_believed(context: ApiContext, key: str) -> None:
     async with at(context, "198.51.100.9") as client:
         headers = {"token": key, "X-Forwarded-For": "192.0.2.7"}
