@@ -85,7 +85,7 @@ class Stream(Response):
             shutting_out = asyncio.create_task(_shut_out(self._let_in))
             tasks = (sending, leaving, shutting_out)
             try:
-                done, _ = await asyncio.wait(tasks, timeout=LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                done, _waiting = await asyncio.wait(tasks, timeout=LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if sending in done:
                     sending.result()
                 elif leaving not in done:
