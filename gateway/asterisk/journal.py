@@ -16,7 +16,7 @@ from gateway.asterisk.cel_csv import RECORD_START, cel_row
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Tail
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class JournalSource:
         self._queue = Tail(queue_log_path) if queue_log_path else None
         self._poll = poll_seconds
         self._news = asyncio.Event()
-        self._alive: ChannelsAlive | None = None
-        self._alive_given = False
+        self._at_end: dict[type[Row], Row] = {}
+        self._at_end_given: list[Row] = []
         self._steps: list[tuple[ClockStep, float]] = []
         self._steps_given = 0
 
@@ -66,9 +66,8 @@ class JournalSource:
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
         }
-        self._alive_given = self._alive is not None and at_end
-        if self._alive is not None and self._alive_given:
-            rows.append(self._alive)
+        self._at_end_given = list(self._at_end.values()) if at_end else []
+        rows += self._at_end_given
         skipped = cel.skipped + queue.skipped
         if skipped:
             log.warning("%d records of the journal could not be read; they are skipped", skipped)
@@ -89,15 +88,20 @@ class JournalSource:
 
     def release(self, positions: Mapping[str, Position]) -> None:  # noqa: ARG002
         """The files are Asterisk's and logrotate's; the channels that the last batch told of are told."""
-        if self._alive_given:
-            self._alive, self._alive_given = None, False
+        for row in self._at_end_given:
+            if self._at_end[type(row)] is row:
+                del self._at_end[type(row)]
+        self._at_end_given = []
         del self._steps[: self._steps_given]
         self._steps_given = 0
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Gives it when all rows of the files were read."""
-        self._alive = alive
-        self._alive_given = False
+        self._at_end[ChannelsAlive] = alive
+
+    def note_watermark(self, watermark: Watermark) -> None:
+        """As `note_alive`; only the youngest counts."""
+        self._at_end[Watermark] = watermark
 
     def note_step(self, step: ClockStep) -> None:
         """Gives it before the rows that come next, unless nobody reads as yet."""
@@ -110,11 +114,7 @@ class JournalSource:
         return [step for step, _ in self._steps]
 
     def _has_changed(self) -> bool:
-        return (
-            self._alive is not None
-            or self._cel.has_changed()
-            or (self._queue is not None and self._queue.has_changed())
-        )
+        return bool(self._at_end) or self._cel.has_changed() or (self._queue is not None and self._queue.has_changed())
 
     def _read_cel(self, position: Position | None, limit: int) -> _Reading:
         reading = _Reading(position)

@@ -19,7 +19,7 @@ from gateway.asterisk.clock_watch import ClockWatch, ticks
 from gateway.asterisk.errors import ActionRefused, AmiError
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolWriter, now
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Listener:
             events=True,
             on_event=self._heard,
             on_state=self._state_changed,
-            on_pong=self._told_time,
+            on_pong=self._answered,
             wanted_events=None if on_hint else ROW_EVENTS,
             pace=pace,
         )
@@ -147,6 +147,17 @@ class Listener:
             at = read_time(headers.get("Timestamp", ""))
             if self._clock.row(at, ticks()):
                 self._stepped(at)
+
+    def _answered(self, text: str, asked_at: Instant, heard_at: Instant) -> None:
+        """Asterisk answers in the order in which it sends: what it told long enough before its answer was heard."""
+        self._told_time(text, asked_at, heard_at)
+        with contextlib.suppress(ValueError):
+            watermark = Watermark(read_time(text) - int(self._settle * 1_000_000))
+            if self._spool is not None:
+                self._spool.append(watermark)
+            else:
+                self._source.note_watermark(watermark)
+            self._source.wake()
 
     def _told_time(self, text: str, asked_at: Instant, heard_at: Instant) -> None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.calls.rows import ChannelsAlive, ClockStep, Row
+from gateway.calls.rows import ChannelsAlive, ClockStep, Row, Watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,9 @@ class Source(Protocol):
 
     def note_step(self, step: ClockStep) -> None:
         """Asterisk's clock was set: likewise."""
+
+    def note_watermark(self, watermark: Watermark) -> None:
+        """Asterisk has written all of before: likewise."""
 
 
 async def wait_for_news(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.calls.row_json import row_from_json, row_to_json
-from gateway.calls.rows import ChannelsAlive, ClockStep, Gap, Instant, Row
+from gateway.calls.rows import ChannelsAlive, ClockStep, Gap, Instant, Row, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +67,13 @@ class SpoolWriter:
                 self._gap_owed = False
             self._write(row)
         except (OSError, UnicodeEncodeError) as error:
+            self._leave_file()
+            if isinstance(row, Watermark):
+                return False  # The next one says more; nothing of Asterisk's is lost.
             if not self._gap_owed:
                 log.error("the spool cannot be written: %s; rows are lost until it can", type(error).__name__)
             self.rows_lost += 1
             self._gap_owed = True
-            self._leave_file()
             return False
         return True
 
@@ -207,6 +209,9 @@ class SpoolSource:
         """The listener writes it into the spool, where it has its place among the rows."""
 
     def note_step(self, step: ClockStep) -> None:
+        """As `note_alive`."""
+
+    def note_watermark(self, watermark: Watermark) -> None:
         """As `note_alive`."""
 
     def _has_grown(self) -> bool:

@@ -6,14 +6,15 @@ unique id under another linked id, the same bridge, or a PICKUP, ATTENDEDTRANSFE
 names a channel of the other - the younger joins the older. A call is over when all its channels have ended and
 all its linked ids have, and each queue has told of its visits' ends; LINKEDID_END alone can come early, when a
 channel moved on unseen, so a call that lacks one of these is given some of the source's own time to
-show more, and is then closed as incomplete. No clock is read: time is what the rows say.
+show more, and is then closed as incomplete. No clock is read: time is what the rows say, and the
+watermarks where no rows come.
 
 `Fold.take` is called row by row; `drain` gives what changed since the last drain. Events are
 decided row by row, so that they do not depend on how rows were batched.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import TypeAlias
@@ -27,7 +28,7 @@ from gateway.calls.interpret import Told, interpret, not_understood
 from gateway.calls.life import Life, custom_event, merged_event
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, QueueRow, Row, Watermark
 from gateway.calls.talk import ROOM_APPS
 
 DOUBT = 30_000_000
@@ -129,8 +130,15 @@ class Fold:
         else:
             self._originations[origination.id] = origination
 
-    def take(self, row: Row) -> None:
+    def know_over(self, linked_ids: Iterable[str]) -> None:
+        """Tell of calls that are over: their late rows open no new ones."""
+        self._over.update(dict.fromkeys(linked_ids))
+
+    def take(self, row: Row) -> bool:
+        """Whether anything came of it, or may: a row that did nothing, and never will, need not be kept."""
         match row:
+            case Watermark():
+                return self._settle_doubts(row.at)
             case CelRow():
                 self._settle_doubts(row.at)
                 try:
@@ -145,6 +153,7 @@ class Fold:
                     self._touch(call)
             case ChannelsAlive():
                 self._close_the_dead(row)
+        return True
 
     def drain(self) -> Changes:
         """What changed since the last drain; the fold forgets it."""
@@ -366,14 +375,17 @@ class Fold:
                 if self._by_bridge.get(stay.bridge_id) is call:
                     self._by_bridge.pop(stay.bridge_id)
 
-    def _settle_doubts(self, now: Instant) -> None:
+    def _settle_doubts(self, now: Instant) -> bool:
+        """Close what was doubted for long enough; whether there was any."""
+        settled = False
         for patience, doubtful in self._doubtful.items():
             while doubtful:
                 since, call = next(iter(doubtful.values()))
                 if now - since < patience:
                     break
-                call.facts.gap = True
+                call.facts.gap = settled = True
                 self._close(call)
+        return settled
 
     def _believe(self, call: OpenCall) -> None:
         for doubtful in self._doubtful.values():

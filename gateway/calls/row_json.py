@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
-from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row
+from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def row_to_json(row: Row) -> str:
-    """`["cel", …fields in their order]`, `["queue", …]`, `["gap", at]`, `["step", at]`, `["alive", …]`."""
+    """`["cel", …fields in their order]`, `["queue", …]`, `["gap", at]`, `["step", at]`, `["alive", …]`,
+    `["watermark", at]`.
+    """
     return _encode(_values(row))
 
 
@@ -31,6 +33,8 @@ def row_from_json(line: bytes) -> Row:
                 return Gap(*fields)
             case "step":
                 return ClockStep(*fields)
+            case "watermark":
+                return Watermark(*fields)
             case "alive":
                 at, since, unique_ids = fields
                 return ChannelsAlive(at, since, frozenset(unique_ids))
@@ -56,5 +60,7 @@ def _values(row: Row) -> list[Any]:
             return ["gap", row.at]
         case ClockStep():
             return ["step", row.at]
+        case Watermark():
+            return ["watermark", row.at]
         case ChannelsAlive():
             return ["alive", row.at, row.since, sorted(row.unique_ids)]

@@ -99,4 +99,11 @@ class ClockStep:
     at: Instant
 
 
-Row: TypeAlias = CelRow | QueueRow | Gap | ChannelsAlive | ClockStep
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Every row of before `at`, by Asterisk's clock, stands before this one, whether or not any comes after."""
+
+    at: Instant
+
+
+Row: TypeAlias = CelRow | QueueRow | Gap | ChannelsAlive | ClockStep | Watermark

@@ -30,6 +30,9 @@ GATHER_SECONDS = 0.025
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OVERDUE_CHECK_SECONDS = 2.0
 ROWS_IN_ONE_GO = 500
+OVER_ROWS = 20_000
+"""A writer that starts looks so far back for calls that are over: a late row of one opens no new call."""
+
 SHOW_SECONDS = 2.0
 
 log = structlog.get_logger()
@@ -205,6 +208,7 @@ class Ingest:
         history = DirectoryHistory(await directories.history(connection, self._node))
         fold = Fold(self._node, history.at, to_e164)
         self._known.clear()
+        fold.know_over(await raw_rows.lately_over(connection, self._node, OVER_ROWS))
         rows = await raw_rows.rows_of_open_calls(connection, self._node)
         await self._know_originations(connection, fold, rows)
         for number, row in enumerate(rows, 1):
@@ -227,15 +231,14 @@ class Ingest:
         async with connection.transaction():
             await self._leadership.check(connection)
             await self._know_originations(connection, fold, batch.rows)
-            for row in batch.rows:
-                fold.take(row)
+            rows = [row for row in batch.rows if fold.take(row)]
             changes = fold.drain()
             for call_id, error in changes.failures:
                 log.error("ingest.call_not_understood", node=self._node, call=call_id, error=error)
             seq = await raw_rows.last_seq(connection, self._node)
-            await raw_rows.append(connection, self._node, seq + 1, batch.rows)
+            await raw_rows.append(connection, self._node, seq + 1, rows)
             await raw_rows.set_last_seq(
-                connection, self._node, seq + len(batch.rows), gap=any(isinstance(row, Gap) for row in batch.rows)
+                connection, self._node, seq + len(rows), gap=any(isinstance(row, Gap) for row in rows)
             )
             await raw_rows.mark_open(connection, self._node, seq + 1, changes.opened)
             await raw_rows.mark_closed(connection, self._node, changes.closed)

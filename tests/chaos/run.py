@@ -17,8 +17,6 @@ from tests.chaos import mix, schedule
 from tests.chaos.agents import Leg
 from tests.chaos.compare import Deafness, Document, Span, Verdict, compare, spans_between
 from tests.chaos.faults import DEAF_MARGIN_SECONDS, MAKE
-from tests.chaos.mix import Planned
-from tests.chaos.pbx import DIRECT, did
 from tests.chaos.plant import Plant
 from tests.chaos.play import Play
 from tests.chaos.schedule import Fault, FaultKind
@@ -28,9 +26,7 @@ CALLS_PER_SECOND = 8.0
 LEAST_SECONDS = 25.0
 SETTLE_SECONDS = 120.0
 QUIET_SECONDS = 3.0
-DOUBT_SECONDS = 12.0
-"""Calls in doubt are closed by what comes later: after as long, more calls are made for them."""
-
+SAID_SECONDS = 12.0
 SHOWN = 12
 
 
@@ -139,11 +135,11 @@ async def _break(plant: Plant, lane: Sequence[Fault], made: Counter[FaultKind]) 
 
 
 async def _settle(plant: Plant, play: Play) -> bool:
-    """Until nothing is open and nothing more is told."""
+    """Until nothing is open and nothing more is told. No more calls are made: what is in doubt is closed all the same."""
     loop = asyncio.get_running_loop()
     began = quiet_since = loop.time()
     state: object = None
-    sentinels = 0
+    waiting = 0
     while loop.time() < began + SETTLE_SECONDS:
         await asyncio.sleep(0.5)
         now = await _state(plant, play)
@@ -152,18 +148,10 @@ async def _settle(plant: Plant, play: Play) -> bool:
         settled = now is not None and now[0]
         if settled and loop.time() - quiet_since > QUIET_SECONDS:
             return True
-        if not settled and loop.time() - began > DOUBT_SECONDS * (sentinels + 1):
+        if not settled and loop.time() - began > SAID_SECONDS * (waiting + 1):
             _say(f"still waiting: {now}")
-            sentinels += 1
-            await _one_more(plant, play, sentinels)
+            waiting += 1
     return False
-
-
-async def _one_more(plant: Plant, play: Play, number: int) -> None:
-    """A short call, so that Asterisk's time goes on."""
-    identity = f"+614{99_000_000 + number}"
-    call = Planned(0, "cancelled", identity, "trunk", did(DIRECT[0]), {}, cancel_after=0.5)
-    await play.besides(plant, call)
 
 
 async def _state(plant: Plant, play: Play) -> tuple[bool, int, int] | None:

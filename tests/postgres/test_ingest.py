@@ -14,7 +14,7 @@ from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory, Outbound
 from gateway.calls.identity import uuid7
 from gateway.calls.instant import from_datetime, to_text
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
 from gateway.ingest import Ingest
 from gateway.store import originations
 from gateway.store.connection import Connection, Pool
@@ -48,6 +48,8 @@ class Rows:
     def note_alive(self, alive: ChannelsAlive) -> None: ...
 
     def note_step(self, step: ClockStep) -> None: ...
+
+    def note_watermark(self, watermark: Watermark) -> None: ...
 
 
 async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3, stream: str = "spool") -> None:
@@ -106,6 +108,28 @@ async def test_a_writer_that_dies_between_any_two_batches_changes_nothing(pool: 
     assert told == ["call.started", "call.ringing", "call.answered", "call.ended"]
     record = json.loads(await pool.fetchval("select document from calls"))
     assert (record["outcome"], record["talk_duration"], record["complete"]) == ("answered", 3.998, True)
+
+
+async def test_a_late_row_of_a_call_that_is_over_opens_no_other_after_a_restart(pool: Pool, acme: Directory) -> None:
+    feed: list[Row] = [*rows(ANSWERED)]
+    await read_all(pool, feed)
+    late = replace(feed[-1], event="APP_END", at=feed[-1].at + 1_000_000)
+    await read_all(pool, [*feed, late])
+    assert await pool.fetchval("select count(*) from raw_rows") == len(feed) + 1
+    assert [r["revision"] for r in await pool.fetch("select revision from calls")] == [1]
+
+
+async def test_a_watermark_is_kept_only_where_it_closed_a_call(pool: Pool, acme: Directory) -> None:
+    """The call's last row is missing: it is over when nothing more can come of it, though nothing else does."""
+    feed: list[Row] = [*rows(ANSWERED)[:-1]]
+    at = feed[-1].at
+    # All channels hung up, and the linked id was not said to be over.
+    feed += [Watermark(at + 10_000_000), Watermark(at + 31_000_000), Watermark(at + 41_000_000)]
+    await read_all(pool, feed, size=4)
+    kept = await pool.fetch("select row ->> 0 as kind, at from raw_rows where linked_id = ''")
+    assert [(row["kind"], from_datetime(row["at"]) - at) for row in kept] == [("watermark", 31_000_000)]
+    call = json.loads(await pool.fetchval("select document from calls"))
+    assert (call["state"], call["outcome"], call["complete"]) == ("ended", "answered", False)
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.source import Position
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
 from tests.unit.asterisk.test_rows import line
 
 BASE = 1795489263
@@ -347,6 +347,22 @@ async def test_a_list_of_channels_that_came_meanwhile_is_given_after_the_one_com
     journal.source.note_alive(second)
     journal.source.release({})
     assert (await journal.source.read({}, 10)).rows == [second]
+
+
+async def test_a_watermark_is_given_at_the_end_alone_until_it_is_committed(journal: Journal) -> None:
+    """The youngest says all; one that came meanwhile goes on to the next batch."""
+    journal.write(cel(1), cel(2))
+    journal.source.note_watermark(Watermark(4))
+    journal.source.note_watermark(Watermark(5))
+    assert [type(row) for row in (await journal.source.read({}, 1)).rows] == [CelRow]
+    batch = await journal.source.read({}, 10)
+    assert [type(row) for row in batch.rows] == [CelRow, CelRow, Watermark]
+    assert batch.rows[-1] == Watermark(5)
+    journal.source.note_watermark(Watermark(6))
+    journal.source.release(batch.positions)
+    assert (await journal.source.read(batch.positions, 10)).rows == [Watermark(6)]
+    journal.source.release(batch.positions)
+    assert (await journal.source.read(batch.positions, 10)).rows == []
 
 
 async def test_a_clock_that_was_set_is_told_until_it_is_committed_and_not_long_after(

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Position
 from gateway.asterisk.spool import SpoolSource
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
 from tests.unit.asterisk.conftest import QUICK
 from tests.unit.asterisk.peer import ScriptedPeer, silence
 from tests.unit.asterisk.test_actions import channels
@@ -139,6 +140,19 @@ async def test_who_lost_rows_asks_as_soon_as_there_is_a_link(
     async with asyncio.timeout(5):
         while listener.owes:
             await asyncio.sleep(0.01)
+
+
+async def test_an_answered_ping_tells_until_when_all_was_heard(asterisk: ScriptedPeer, tmp_path: Path) -> None:
+    """With a second to spare, in which Asterisk may have had a row in hand."""
+    asterisk.answers["Ping"] = lambda c, a: c.reply(a, "Response: Success", "Timestamp: 1795489264.500000")
+    source = SpoolSource(tmp_path)
+    listener = Listener(asterisk.url, tmp_path, source, pace=replace(QUICK, ping_interval=0.05), settle_seconds=1)
+    await listener.start()
+    try:
+        rows = await Following(source).until(5)
+        assert Watermark(1795489263_500000) in rows
+    finally:
+        await listener.close()
 
 
 async def test_when_asterisks_clock_is_set_it_stands_among_the_rows(

@@ -14,7 +14,7 @@ from gateway.asterisk.cel_ami import row_of_event
 from gateway.asterisk.cel_csv import cel_row
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.calls.row_json import row_from_json, row_to_json
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
 
 HANGUP = {"hangupcause": 16, "hangupsource": "PJSIP/102-0", "dialstatus": "ANSWER"}
 
@@ -219,6 +219,7 @@ rows: st.SearchStrategy[Any] = st.one_of(
     st.builds(Gap, numbers),
     st.builds(ChannelsAlive, numbers, numbers, st.frozensets(texts, max_size=3)),
     st.builds(ClockStep, numbers),
+    st.builds(Watermark, numbers),
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.asterisk.source import Position
 from gateway.asterisk.spool import SpoolSource, SpoolWriter
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row, Watermark
 
 
 def row(number: int) -> CelRow:
@@ -133,11 +133,23 @@ async def test_a_full_disk_is_told_as_a_gap_and_never_raises(tmp_path: Path, mon
         patch.setattr(os, "write", full)
         assert writer.append(row(2)) is False
         assert writer.append(row(3)) is False
+        assert writer.append(Watermark(3)) is False
     assert writer.append(row(4)) is True
     assert writer.rows_lost == 2
     rows = await read_all(SpoolSource(tmp_path), {})
     assert [type(each) for each in rows] == [CelRow, Gap, CelRow]
     assert rows[-1] == row(4)
+
+
+async def test_a_watermark_that_could_not_be_written_is_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = SpoolWriter(tmp_path)
+    writer.append(row(1))
+    real_write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real_write(descriptor, data[:5]))
+        assert writer.append(Watermark(2)) is False
+    writer.append(row(3))
+    assert await read_all(SpoolSource(tmp_path), {}) == [row(1), row(3)]
 
 
 async def test_a_line_cut_by_a_full_disk_does_not_swallow_the_next(

@@ -1,8 +1,10 @@
 """Ring groups and queues: who was rung, who was wanted no more, and why the caller left."""
 
-from gateway.calls.rows import QueueRow, Row
+from gateway.calls.directory import NodeDirectory
+from gateway.calls.fold import Fold
+from gateway.calls.rows import QueueRow, Row, Watermark
 from gateway.calls.views import user_calls
-from tests.unit.calls.tables import START, fold, rows, told
+from tests.unit.calls.tables import ACME, START, fold, rows, to_e164, told
 
 CALLER = """
 0.000 CHAN_START   PJSIP/trunk-0 u=.0 l=.0 +61290000002@from-trunk cid=+61411000999 "Jo Citizen"
@@ -138,4 +140,13 @@ def test_a_call_whose_queue_tells_no_leaving_ends_all_the_same() -> None:
     table = QUEUE + LEFT
     another = rows("9.000 CHAN_START PJSIP/102-9 u=.9 l=.9 103@from-internal")
     (record, _), _ = fold([*ami_rows("ENTERQUEUE", at=0), *rows(table), *another])
+    assert (record.outcome, record.settled, record.complete) == ("abandoned", True, False)
+
+
+def test_such_a_call_ends_by_a_watermark_too_and_no_other_watermark_need_be_kept() -> None:
+    machine = Fold("pbx1", lambda _: NodeDirectory([ACME]), to_e164)
+    kept = [machine.take(row) for row in [*ami_rows("ENTERQUEUE", at=0), *rows(QUEUE + LEFT)]]
+    assert all(kept)
+    assert [machine.take(Watermark(START + at)) for at in (5_900_000, 6_000_000, 7_000_000)] == [False, True, False]
+    (record,) = machine.drain().records
     assert (record.outcome, record.settled, record.complete) == ("abandoned", True, False)
