@@ -135,7 +135,7 @@ async def _break(plant: Plant, lane: Sequence[Fault], made: Counter[FaultKind]) 
 
 
 async def _settle(plant: Plant, play: Play) -> bool:
-    """Until nothing is open and nothing more is told. No more calls are made: what is in doubt is closed all the same."""
+    """Until nothing is open and nothing more is told, though no call is made any more."""
     loop = asyncio.get_running_loop()
     began = quiet_since = loop.time()
     state: object = None
