@@ -249,7 +249,7 @@ class Ingest:
         for row in batch.rows:
             if isinstance(row, ChannelsAlive):
                 self._alive = row.unique_ids
-        self.progress.rows += len(batch.rows)
+        self.progress.rows += len(rows)
         last = next((row.at for row in reversed(batch.rows) if isinstance(row, CelRow)), None)
         self.progress.read_until = last if last is not None else self.progress.read_until
         self.progress.open_calls = fold.open_calls
