@@ -19,6 +19,7 @@ import asyncpg
 from cacofonisk.handlers import EventHandler
 from cacofonisk.reporters import BaseReporter
 
+from bench.cpu import cpu_of, cpu_of_postgres
 from gateway.asterisk.ami import AmiSession
 from gateway.asterisk.journal import JournalSource
 from gateway.directory_file import read
@@ -35,7 +36,6 @@ WARM_UP = 20
 A_SECOND = 15
 TALK_SECONDS = 0.5
 NODE = "pbx1"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 TABLES = """
 create table cel (
@@ -66,9 +66,9 @@ async def measure(server: Any, work: Path) -> dict[str, float]:
 
         async def spent(calls: int = CALLS) -> tuple[float, float]:
             """In Asterisk and in Postgres, a call, each once all are over and written."""
-            asterisk, postgres = _cpu(pbx.pid), _cpu_of_all(server)
+            asterisk, postgres = cpu_of(pbx.pid), cpu_of_postgres(server)
             await _play(trunk, calls)
-            return (_cpu(pbx.pid) - asterisk) / calls * 1000, (_cpu_of_all(server) - postgres) / calls * 1000
+            return (cpu_of(pbx.pid) - asterisk) / calls * 1000, (cpu_of_postgres(server) - postgres) / calls * 1000
 
         url = await _database_of_asterisk(server, pbx)
         turns: list[tuple[float, float, float]] = []
@@ -176,11 +176,11 @@ async def _ingest(server: Any, journal: Path, work: Path) -> tuple[float, float,
         await migrate(connection)
         await directories.apply(connection, read(work / "directory.yaml"))
     ingest = Ingest(pool, NODE, JournalSource(journal, None))
-    own, postgres = time.process_time(), _cpu_of_all(server)
+    own, postgres = time.process_time(), cpu_of_postgres(server)
     task = asyncio.create_task(ingest.run())
     while not ingest.progress.caught_up:
         await asyncio.sleep(0.05)
-    own, postgres = time.process_time() - own, _cpu_of_all(server) - postgres
+    own, postgres = time.process_time() - own, cpu_of_postgres(server) - postgres
     calls: int = await pool.fetchval("select count(*) from calls where state = 'ended'")
     rows: int = await pool.fetchval("select count(*) from raw_rows")
     task.cancel()
@@ -198,16 +198,3 @@ def _cacofonisk(events: list[Mapping[str, str]]) -> float:
         if event["Event"] in wanted:
             handler.on_event(event)
     return time.process_time() - began
-
-
-def _cpu(pid: int, *, with_ended_children: bool = False) -> float:
-    """Seconds, of all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(ticks) for ticks in fields[11 : 15 if with_ended_children else 13]) / TICKS
-
-
-def _cpu_of_all(server: Any) -> float:
-    """Seconds, of a Postgres and its sessions, those that ended too."""
-    postmaster = server.get_postmaster_info().pid
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return _cpu(postmaster, with_ended_children=True) + sum(_cpu(int(child)) for child in children)

@@ -69,6 +69,11 @@ class Gateway:
         return self._api
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         path = self._data_dir / "gateway.log"
         return path.read_text(errors="replace") if path.exists() else ""

@@ -1,0 +1,64 @@
+"""The statements of the pages that `bench.query` measures, whole as the gateway sends them, read no table whole."""
+
+import random
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from starlette.datastructures import QueryParams
+
+from bench import list_pages
+from bench.filled import ACCOUNT, Filled, fill, prepare
+from bench.list_pages import Page, Statement
+from gateway.api import cursors
+from gateway.api.parameters import CallParameters, read
+from gateway.calls.directory import Directory
+from gateway.store import directories, listings
+from gateway.store.connection import Connection
+from tests.postgres.fresh_database import new_database
+
+CALLS = 10_000
+
+
+@pytest.fixture
+async def filled(postgres_url: str) -> AsyncIterator[tuple[Connection, Filled, Directory]]:
+    connection = await asyncpg.connect(await new_database(postgres_url))
+    try:
+        await prepare(connection)
+        directory = await directories.current(connection, ACCOUNT.account)
+        assert directory is not None
+        yield connection, await fill(connection, CALLS), directory
+    finally:
+        await connection.close()
+
+
+async def _cursor(connection: Connection, directory: Directory) -> str:
+    """In the middle of all calls."""
+    _, wanted = await read(CallParameters, QueryParams(), directory, lambda: directories.users_ever(connection, "acme"))
+    at = await listings.as_of(connection)
+    page = await listings.first_page(
+        connection, at, directory.nodes, "calls", directory.account, wanted, "newest_first", CALLS // 2, 100
+    )
+    assert page.next is not None
+    return cursors.write(page.next, "calls", "newest_first", wanted)
+
+
+async def test_no_page_that_is_measured_reads_a_table_from_end_to_end(
+    filled: tuple[Connection, Filled, Directory],
+) -> None:
+    connection, calls, directory = filled
+    chance = random.Random(1)
+    pages = [
+        list_pages.user_month(calls, chance),
+        list_pages.queue_day(calls, chance),
+        list_pages.number(calls, chance),
+        list_pages.by_cursor(await _cursor(connection, directory)),
+        list_pages.deep_offset(calls, chance),
+        *(Page(kind, ()) for kind in list_pages.MODELS),
+    ]
+    for page in pages:
+        statement = await list_pages.statement_of(connection, page, directory)
+        assert await connection.fetch(statement.text, *statement.values)
+        assert not await list_pages.read_sequentially(connection, statement), page
+    whole = Statement("select document from calls", ())
+    assert await list_pages.read_sequentially(connection, whole) == {"calls_202610"}
