@@ -208,6 +208,10 @@ async def _stay(gateway: Gateway) -> None:
   key       {key}
   console   {gateway.url}/console   login admin, password {password}
 
+For docs/quick-start.md, and whatever else you try:
+
+  export GATEWAY_URL={gateway.url} GATEWAY_KEY={key}
+
   curl -H 'Authorization: Bearer {key}' {gateway.url}/v1/calls
   curl -H 'Authorization: Bearer {key}' '{gateway.url}/v1/user-calls?user=Alice'
   curl -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
