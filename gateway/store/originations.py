@@ -18,6 +18,8 @@ from gateway.store.connection import Connection, Pool
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 MARGIN = timedelta(seconds=10)
 """After its deadline nobody is rung. As long after it, the rows of a call that was begun have come."""
+UNSEEN_COUNTS = timedelta(hours=1)
+"""How long after its deadline a call of which the records do not tell counts as one that goes on."""
 
 COLUMNS = (
     "id, node, user_id, user_number, user_name, destination, caller_id, reference, deadline, request_sha256, "
@@ -123,7 +125,7 @@ async def reserve(connection: Connection, account: str, new: NewOrigination, lim
         new.created_at,
         IDEMPOTENCY_KEPT,
         _a_minute_before(new.created_at),
-        MARGIN,
+        UNSEEN_COUNTS,
         limits.calls_per_minute,
         limits.simultaneous_calls,
     )
@@ -181,7 +183,7 @@ async def by_key(connection: Connection | Pool, account: str, key: str, now: dat
 async def usage(connection: Connection | Pool, account: str) -> Usage:
     """As `reserve` counts it."""
     [record] = await connection.fetch(
-        "select * from origination_usage($1, $2, $3)", account, _a_minute_before(datetime.now(UTC)), MARGIN
+        "select * from origination_usage($1, $2, $3)", account, _a_minute_before(datetime.now(UTC)), UNSEEN_COUNTS
     )
     return Usage(record["last_minute"], record["simultaneous"])
 
