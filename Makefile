@@ -17,7 +17,7 @@ $(VENV)/ready: pyproject.toml docker/requirements.txt docker/packages.sh
 	@echo '== system packages'
 	@bash docker/packages.sh
 	@echo '== virtual environment'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV) # what an interrupted set-up left is nothing to build on
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r docker/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from tests.chaos.proxy import AmiProxy
-from tests.lab.asterisk import AsteriskInstance, die_with_parent, free_port
+from tests.lab.asterisk import AsteriskInstance, free_port
+from tests.lab.processes import die_with_parent
 
 ALIVE_SECONDS = 60.0
 

@@ -1,7 +1,6 @@
 """One Asterisk with the demo PBX or the foreign one, in a directory and on a loopback address of its own."""
 
 import asyncio
-import ctypes
 import os
 import secrets
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeAlias
 
+from tests.lab.processes import die_with_parent, finished
 from tests.lab.root import Asterisk, find
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -22,16 +22,10 @@ FOREIGN = PROJECT / "tests/lab/foreign-pbx"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 SECRET = "demo-pbx"
-PR_SET_PDEATHSIG = 1
 
 Pbx: TypeAlias = Literal["demo", "foreign"]
 """The demo PBX, or the same people on one whose dialplan nobody wrote with the gateway in mind."""
 PBXES: tuple[Pbx, ...] = ("demo", "foreign")
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process when the one that started it dies (Linux, prctl(2))."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port(address: str = "127.0.0.1") -> int:
@@ -136,7 +130,12 @@ class AsteriskInstance:
             "RING_SECONDS": str(self._ring_seconds),
         }
         more = [FOREIGN] if self.pbx == "foreign" else []
-        subprocess.run(["bash", CONFIGURE, CONFIGURATION, self.directory, *more], env=os.environ | values, check=True)
+        subprocess.run(
+            ["bash", CONFIGURE, CONFIGURATION, self.directory, *more],
+            env=os.environ | values,
+            check=True,
+            start_new_session=True,  # Ctrl-C is for whoever runs this: half a configuration is no error of its own.
+        )
         with (self.directory / "etc/manager.conf").open("a") as manager:
             manager.write(f"\n[lab]\nsecret = {self.ami_secret}\nread = all\nwrite = all\n")
 
@@ -176,14 +175,8 @@ class AsteriskInstance:
         """What Asterisk's own console answers to `text`."""
         assert self._asterisk is not None
         configuration = self._asterisk.inside(self.directory / "etc/asterisk.conf")
-        process = await asyncio.create_subprocess_exec(
-            *self._asterisk.command("-C", configuration, "-r", "-x", text),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        return output.decode(errors="replace")
+        done = await finished(*self._asterisk.command("-C", configuration, "-r", "-x", text))
+        return done.output + done.errors
 
     async def _booted(self) -> bool:
         if not (self.directory / "run/asterisk.ctl").exists():

@@ -5,6 +5,7 @@ time (epoch seconds) and, for INVITE, CANCEL and BYE, the message as it came.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -15,9 +16,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from tests.lab.asterisk import SECRET, AsteriskInstance, die_with_parent
+from tests.lab.asterisk import SECRET, AsteriskInstance
+from tests.lab.processes import die_with_parent
 
 WAIT_SECONDS = 20.0
+FIRST = -10
+"""As nice(2) has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,13 @@ class Seen:
     message: str
 
     def header(self, name: str) -> str:
-        """The value of the message's header; "" where it has none."""
-        match = re.search(rf"^{re.escape(name)}\s*:\s*(.*?)\r?$", self.message, re.MULTILINE | re.IGNORECASE)
-        return match[1].strip() if match else ""
+        """The value of the message's header; "" where it has none, the first where it has several."""
+        return next(iter(self.headers(name)), "")
+
+    def headers(self, name: str) -> list[str]:
+        """The values of the message's headers of this name, in order."""
+        lines = re.findall(rf"^{re.escape(name)}\s*:(.*?)\r?$", self.message, re.MULTILINE | re.IGNORECASE)
+        return [value.strip() for value in lines]
 
 
 class Phone:
@@ -70,12 +78,17 @@ class Phone:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            preexec_fn=die_with_parent,
+            preexec_fn=_as_an_instrument,
             start_new_session=True,
             limit=1 << 20,
         )
         self._reader = asyncio.create_task(self._read())
-        await self.wait_for("registered" if self._setup["secret"] else "ready")
+        try:
+            await self.wait_for("registered" if self._setup["secret"] else "ready")
+        except BaseException:
+            self._process.kill()
+            await self._process.wait()
+            raise
         return self
 
     async def __aexit__(
@@ -222,6 +235,13 @@ class Phone:
                 self._news.notify_all()
         async with self._news:
             self._news.notify_all()
+
+
+def _as_an_instrument() -> None:
+    """A phone's clock is what records are held against: on a busy machine it goes before what it measures."""
+    die_with_parent()
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
 
 
 def device(pbx: AsteriskInstance, name: str) -> Phone:

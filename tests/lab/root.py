@@ -4,20 +4,24 @@ The root is made once with mmdebstrap and kept in the cache directory, outside t
 Run as `python -m tests.lab.root` to make it and to see where it is.
 """
 
+import contextlib
 import fcntl
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 OLDEST = 20
 SUITE = "sid"
 PACKAGES = Path(__file__).resolve().parents[2] / "docker/asterisk/packages"
 BUILD_SECONDS = 900
+GIVE_UP_SECONDS = 30
 
 
 class NoAsterisk(Exception):
@@ -73,20 +77,15 @@ def _make(root: Path) -> None:
     if not shutil.which("mmdebstrap"):
         raise NoAsterisk("mmdebstrap is missing: apt-get install mmdebstrap")
     print(f"making a root with Asterisk from Debian {SUITE}, once; about a minute", flush=True)
+    for abandoned in root.parent.glob(f"{root.name}.*.partial"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     partial = root.with_name(f"{root.name}.{os.getpid()}.partial")
     log = root.with_name(f"{root.name}.log")
     options = ('Acquire::Check-Valid-Until "false"', 'Acquire::Check-Date "false"', 'APT::Install-Recommends "false"')
     command = ["mmdebstrap", "--variant=apt", "--mode=root", *(f"--aptopt={option}" for option in options)]
     try:
         with log.open("wb") as output:
-            subprocess.run(
-                [*command, f"--include={','.join(PACKAGES.read_text().split())}", SUITE, str(partial)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=True,
-                timeout=BUILD_SECONDS,
-            )
+            _to_its_end([*command, f"--include={','.join(PACKAGES.read_text().split())}", SUITE, str(partial)], output)
         # Else each channel would wait seconds for a name server that cannot be reached.
         (partial / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.0.1 {socket.gethostname()}\n")
         (partial / "etc/resolv.conf").unlink(missing_ok=True)
@@ -99,6 +98,28 @@ def _make(root: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def _to_its_end(command: list[str], output: BinaryIO) -> None:
+    """Run it in a group of its own, none of which is left writing when this is interrupted.
+
+    Raises:
+        subprocess.SubprocessError: it failed, or took longer than BUILD_SECONDS.
+    """
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        status = process.wait(BUILD_SECONDS)
+    except BaseException:
+        # It ends its children, unmounts what it mounted, and goes.
+        for number, seconds in ((signal.SIGTERM, GIVE_UP_SECONDS), (signal.SIGKILL, None)):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(seconds)
+        raise
+    if status != 0:
+        raise subprocess.CalledProcessError(status, command[0])
+
+
 def _version(command: list[str]) -> str | None:
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
@@ -109,8 +130,11 @@ def _version(command: list[str]) -> str | None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found = find()
     except NoAsterisk as error:
         sys.exit(f"Asterisk cannot be had: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     print(f"Asterisk {found.version}" + (f" below {found.root}" if found.root else ""))

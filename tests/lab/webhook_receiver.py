@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +12,16 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 @dataclass
 class WebhookReceiver:
-    """`secret` must be set before anything arrives. `arrived`: bodies whose signature was right, in order."""
+    """`secret` must be set before anything arrives. `arrived`: bodies whose signature was right, in order.
+
+    `on_arrival` is called with each of them.
+    """
 
     secret: str = ""
     port: int = 0
     arrived: list[dict[str, Any]] = field(default_factory=list)
     refused: int = 0
+    on_arrival: Callable[[dict[str, Any]], None] = lambda _: None
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -44,17 +48,21 @@ class WebhookReceiver:
                 self.refused += 1
                 writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
                 return
+            body = json.loads(text)
             async with self.news:
-                self.arrived.append(json.loads(text))
+                self.arrived.append(body)
                 self.news.notify_all()
+            self.on_arrival(body)
             writer.write(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
         finally:
             writer.close()
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
+async def receiving(
+    on_arrival: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> AsyncIterator[WebhookReceiver]:
+    receiver = WebhookReceiver(on_arrival=on_arrival)
     server = await asyncio.start_server(receiver._receive, "127.0.0.1", 0)
     receiver.port = server.sockets[0].getsockname()[1]
     try:

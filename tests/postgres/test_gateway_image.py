@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
-from tests.lab.asterisk import CONFIGURATION, PROJECT, die_with_parent, free_port
+from tests.lab.asterisk import CONFIGURATION, PROJECT, free_port
+from tests.lab.processes import die_with_parent
 
 ENTRYPOINT = PROJECT / "docker/gateway/entrypoint.sh"
 

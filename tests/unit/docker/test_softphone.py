@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.asterisk import PROJECT, die_with_parent, own_addresses
+from tests.lab.asterisk import PROJECT, own_addresses
+from tests.lab.processes import die_with_parent
 
 RUN = PROJECT / "docker/softphone/run.sh"
 
