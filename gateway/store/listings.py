@@ -22,9 +22,12 @@ CURSOR_LIVES = timedelta(hours=24)
 ROWS_AT_ONCE = 500
 ROW_SECONDS = 60.0
 
+UNTOLD = timedelta(seconds=1)
+"""For how long at most Postgres does not tell yet of a transaction that began, and its clock may be set back."""
+
 # What a transaction writes bears the time at which it began, and is seen only once it is committed.
 AS_OF = """
-select least(now(), min(xact_start)) from pg_stat_activity
+select least(now(), min(xact_start)) - $1::interval from pg_stat_activity
 where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
   and wait_event is distinct from 'advisory'
 """
@@ -70,7 +73,7 @@ class Page:
 
 async def as_of(connection: Connection | Pool) -> datetime:
     """All that was updated before this is visible to whoever looks from now on."""
-    at: datetime = await connection.fetchval(AS_OF)
+    at: datetime = await connection.fetchval(AS_OF, UNTOLD)
     return at
 
 
