@@ -52,7 +52,7 @@ real: setup ## tests on a real Asterisk with real phones
 test: setup lint types ## set up, then lint, types and every test
 	@$(BIN)/pytest
 
-verify-main-job: ## the main job, shown on a fresh clone in an empty home; the last line has the figures
+verify-main-job: ## the main job, shown on fresh clones in empty homes; the last line has the figures
 	@$(PYTHON) -m tests.lab.verify_main_job
 
 verify-calls: ## that calls are told right: scenarios, broken rules, damaged recordings, speed, on a fresh clone

@@ -21,7 +21,8 @@ from tests.lab.asterisk import CONFIGURATION, AsteriskInstance
 from tests.lab.phones import Phone, Seen, carrier, device
 
 OUTSIDE = "+61255501234"
-SETTLING_SECONDS = 10.0
+SETTLING_SECONDS = 20.0
+TALK_SECONDS = 0.6
 SAME_MOMENT = 0.15
 """Seconds by which a phone and Asterisk may differ on when something happened."""
 
@@ -81,6 +82,18 @@ class Laboratory:
         finally:
             await session.close()
         return call_id
+
+    async def talk(self) -> None:
+        """Wait until Asterisk has connected who was called, and let them talk for a while.
+
+        A phone hears that its call is answered before Asterisk has joined it to anybody.
+        """
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while not any(record.state == "in_progress" for record in await self._fold(None)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nobody talks\n{self.pbx.cel_journal.read_text()}")
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(TALK_SECONDS)
 
     async def record(self) -> CallRecord:
         """The one call's record, once Asterisk has written its end."""

@@ -1,7 +1,5 @@
 """Ordinary calls on a real Asterisk: each record is held against what the phones themselves saw."""
 
-import asyncio
-
 from tests.asterisk.laboratory import (
     OUTSIDE,
     Laboratory,
@@ -11,7 +9,6 @@ from tests.asterisk.laboratory import (
     results,
 )
 
-TALK_SECONDS = 0.6
 MAIN_NUMBER = "+61290000002"
 
 
@@ -20,7 +17,7 @@ async def test_a_colleague_answers(lab: Laboratory) -> None:
     await carol.behave(answer_after=0.3)
     await bob.call("103")
     await carol.wait_for("talking")
-    await asyncio.sleep(TALK_SECONDS)
+    await lab.talk()
     await carol.hang_up()
     record = await lab.record()
     assert (record.direction, record.outcome, record.hung_up_by) == ("internal", "answered", "callee")
@@ -80,7 +77,7 @@ async def test_outbound_shows_the_main_number(lab: Laboratory) -> None:
     await outside.behave(answer_after=0.2)
     await bob.call(OUTSIDE)
     await outside.wait_for("talking")
-    await asyncio.sleep(TALK_SECONDS)
+    await lab.talk()
     await bob.hang_up()
     record = await lab.record()
     assert f"sip:{MAIN_NUMBER}@" in (await outside.wait_for("invite")).header("From")
@@ -95,7 +92,7 @@ async def test_inbound_rings_both_devices_and_one_answers(lab: Laboratory) -> No
     await outside.call("+61290000001")
     await mobile.wait_for("talking")
     await desk.wait_for("cancel")
-    await asyncio.sleep(TALK_SECONDS)
+    await lab.talk()
     await outside.hang_up()
     record = await lab.record()
     assert (record.direction, record.outcome, record.hung_up_by) == ("inbound", "answered", "caller")
@@ -112,7 +109,7 @@ async def test_a_ring_group_of_which_one_answers(lab: Laboratory) -> None:
     await outside.call(MAIN_NUMBER)
     await carol.wait_for("talking")
     await bob.wait_for("cancel")
-    await asyncio.sleep(TALK_SECONDS)
+    await lab.talk()
     await carol.hang_up()
     record = await lab.record()
     (visit,) = record.visits
@@ -130,7 +127,7 @@ async def test_a_queue_of_which_one_answers(lab: Laboratory) -> None:
     await outside.call("+61290000003")
     await bob.wait_for("talking")
     await carol.wait_for("cancel")
-    await asyncio.sleep(TALK_SECONDS)
+    await lab.talk()
     await bob.hang_up()
     record = await lab.record()
     (visit,) = record.visits

@@ -7,7 +7,6 @@ from gateway.asterisk.listener import Listener
 from gateway.asterisk.spool import SpoolSource
 from gateway.calls.record import CallRecord
 from tests.asterisk.laboratory import OUTSIDE, Laboratory
-from tests.lab.scenarios.model import talk_a_little
 
 SAME_MOMENT = 100_000
 """Microseconds by which AMI may tell of something later than the journal."""
@@ -26,13 +25,13 @@ async def test_spool_and_journal_tell_the_same(lab: Laboratory, tmp_path: Path) 
         await outside.behave(answer_after=0.2)
         await lab.click(OUTSIDE)
         await outside.wait_for("talking")
-        await talk_a_little()
+        await lab.talk()
         await outside.hang_up()
         await desk.wait_for("over")
         await bob.behave(answer_after=0.2)
         await outside.call("+61290000003")
         await bob.wait_for("talking")
-        await talk_a_little()
+        await lab.talk()
         await bob.hang_up()
         written = await lab.records(2)
         heard = await lab.records(2, source)

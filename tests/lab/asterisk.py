@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeAlias
 
-from tests.lab.processes import die_with_parent, finished
+from tests.lab.processes import before_others, finished
 from tests.lab.root import Asterisk, find
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -148,7 +148,7 @@ class AsteriskInstance:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            preexec_fn=die_with_parent,
+            preexec_fn=before_others,
             start_new_session=True,
         )
         async with asyncio.timeout(START_SECONDS):

@@ -5,7 +5,6 @@ time (epoch seconds) and, for INVITE, CANCEL and BYE, the message as it came.
 """
 
 import asyncio
-import contextlib
 import json
 import os
 import re
@@ -17,11 +16,9 @@ from types import TracebackType
 from typing import Any
 
 from tests.lab.asterisk import SECRET, AsteriskInstance
-from tests.lab.processes import die_with_parent
+from tests.lab.processes import before_others
 
 WAIT_SECONDS = 20.0
-FIRST = -10
-"""As nice(2) has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Phone:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            preexec_fn=_as_an_instrument,
+            preexec_fn=before_others,
             start_new_session=True,
             limit=1 << 20,
         )
@@ -235,13 +232,6 @@ class Phone:
                 self._news.notify_all()
         async with self._news:
             self._news.notify_all()
-
-
-def _as_an_instrument() -> None:
-    """A phone's clock is what records are held against: on a busy machine it goes before what it measures."""
-    die_with_parent()
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
 
 
 def device(pbx: AsteriskInstance, name: str) -> Phone:

@@ -1,17 +1,28 @@
 """Processes of the lab: none outlives the one that started it."""
 
 import asyncio
+import contextlib
 import ctypes
+import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 PR_SET_PDEATHSIG = 1
+URGENT = -10
+"""Of setpriority(2)."""
 
 
 def die_with_parent() -> None:
     """Have the kernel end this process when the one that started it dies (Linux, prctl(2))."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def before_others() -> None:
+    """As `die_with_parent`; and on a busy machine it goes first: its clock is what records are held against."""
+    die_with_parent()
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, URGENT)
 
 
 @dataclass(frozen=True, slots=True)
