@@ -28,6 +28,16 @@ def client_address(connection: HTTPConnection, trusted: Sequence[Network], heade
     return address
 
 
+def over_tls(connection: HTTPConnection, trusted: Sequence[Network]) -> bool:
+    """By the socket, or as a trusted proxy tells (`X-Forwarded-Proto`)."""
+    if connection.url.scheme == "https":
+        return True
+    if connection.client is None or connection.headers.get("x-forwarded-proto") != "https":
+        return False
+    peer = _parse(connection.client.host)
+    return peer is not None and _is_trusted(peer, trusted)
+
+
 def neighbourhood(ip: str) -> str:
     """Whose further addresses cost the same client nothing: of IPv6 the /64. Empty where the address is not known."""
     if ":" not in ip:

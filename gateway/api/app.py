@@ -35,6 +35,8 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
         ],
         exception_handlers={HTTPException: answer_http_exception},
     )
+    # A path with a slash too many is none; sent elsewhere, a client would be shown what was in the URL.
+    app.router.redirect_slashes = False
     app.state.context = context
     app.state.live = Live(context.ami)
     app.state.admissions = Admissions()

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.api import next_page
 from gateway.api.auth import Caller
 from gateway.api.context import context_of
 from gateway.api.parameters import validated
@@ -34,10 +35,7 @@ async def list_entries(request: Request, caller: Caller) -> Response:
     found = await audit.newest(context_of(request).pool, caller.account, asked.limit + 1, before=asked.before)
     shown = found[: asked.limit]
     has_more = len(found) > asked.limit
-    headers = {}
-    if has_more:
-        following = request.url.include_query_params(before=shown[-1].id, limit=asked.limit)
-        headers["Link"] = f'<{following}>; rel="next"'
+    headers = next_page.link(request, before=shown[-1].id, limit=asked.limit) if has_more else {}
     return JSONResponse({"data": [_document(entry) for entry in shown], "has_more": has_more}, headers=headers)
 
 

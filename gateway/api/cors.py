@@ -17,6 +17,8 @@ ANSWER_HEADERS = (
     "Location",
     "ETag",
     "Idempotent-Replayed",
+    "X-As-Of",
+    "X-Settled-Until",
 )
 ANSWER_HOLDS_SECONDS = 600
 

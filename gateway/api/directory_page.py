@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.api import next_page
 from gateway.api.parameters import MOST_OFFSET, validated
 from gateway.api.problems import Fault, invalid
 from gateway.calls.instant import from_datetime, to_text
@@ -42,8 +43,5 @@ class DirectoryPage(Generic[Item]):
         if self._asked.include == "total":
             body["total"] = self._total
         body["live_at"] = None if live_at is None else to_text(from_datetime(live_at))
-        headers = {}
-        if has_more:
-            following = self._request.url.include_query_params(offset=self._next, limit=self._asked.limit)
-            headers["Link"] = f'<{following}>; rel="next"'
+        headers = next_page.link(self._request, offset=self._next, limit=self._asked.limit) if has_more else {}
         return JSONResponse(body, headers=headers)

@@ -6,11 +6,10 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
-from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import csv_rows, cursors, moments
+from gateway.api import csv_rows, cursors, moments, next_page
 from gateway.api.auth import Caller, Handler, is_let_in
 from gateway.api.context import context_of
 from gateway.api.directory_of import directory_of
@@ -93,7 +92,7 @@ def _answer(request: Request, kind: Kind, page: listings.Page, asked: ListParame
         about["total"] = page.total
     headers = {"Vary": "Accept"}
     if cursor is not None:
-        headers["Link"] = f'<{_next(request, asked, cursor)}>; rel="next"'
+        headers |= _next(request, asked, cursor)
     rows = ",".join(page.rows)
     if asked.cursor is None and _is_closed(page.freshness, wanted):
         headers |= {"ETag": _tag(page, rows), "Cache-Control": "private, no-cache"}
@@ -102,11 +101,11 @@ def _answer(request: Request, kind: Kind, page: listings.Page, asked: ListParame
     return Response(f'{{"data":[{rows}],{json.dumps(about)[1:]}', 200, headers, "application/json")
 
 
-def _next(request: Request, asked: ListParameters, cursor: str) -> URL:
+def _next(request: Request, asked: ListParameters, cursor: str) -> dict[str, str]:
     """Who counts goes on counting; who does not is led by the cursor."""
     if "offset" in asked.model_fields_set:
-        return request.url.include_query_params(offset=asked.offset + asked.limit, limit=asked.limit)
-    return request.url.include_query_params(cursor=cursor)
+        return next_page.link(request, offset=asked.offset + asked.limit, limit=asked.limit)
+    return next_page.link(request, cursor=cursor)
 
 
 def _is_closed(freshness: listings.Freshness, wanted: Filter) -> bool:

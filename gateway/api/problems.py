@@ -33,6 +33,8 @@ DATABASE_AWAY = (
     TimeoutError,
 )
 RETRY_AFTER_SECONDS = 5
+TITLES = {401: "Not authorised", 413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's names, which Python knows since 3.13, and ours for what concerns keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Problem(Exception):
     def response(self, request_id: str) -> Response:
         document: dict[str, object] = {
             "type": f"urn:gateway:problem:{self.code}",
-            "title": "Not authorised" if self.status == 401 else HTTPStatus(self.status).phrase,
+            "title": TITLES.get(self.status) or HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             "code": self.code,

@@ -21,6 +21,7 @@ def console_routes(context: ApiContext) -> list[BaseRoute]:
     integration = Integration(context)
     return [
         Route("/", _to_console),
+        Route("/console/", _to_console),
         Route("/console", signed_in(context, integration.show)),
         Route("/console/sign-in", guarded(sign_in.show)),
         Route("/console/sign-in", guarded(sign_in.enter), methods=["POST"]),

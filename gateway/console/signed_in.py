@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from gateway.api.addresses import client_address
+from gateway.api.addresses import client_address, over_tls
 from gateway.api.bodies import media_type
 from gateway.api.context import ApiContext
 from gateway.api.problems import DATABASE_AWAY
 from gateway.console.pages import HEADERS, sorry
 from gateway.store import console
 from gateway.store.console import SESSION_LASTS, Session
-from gateway.store.networks import parse_address
 
 COOKIE = "gateway_console"
 FORM = "application/x-www-form-urlencoded"
@@ -94,7 +93,7 @@ def set_cookie(request: Request, context: ApiContext, response: Response, token:
         token,
         max_age=int(SESSION_LASTS.total_seconds()),
         path="/console",
-        secure=_over_tls(request, context),
+        secure=over_tls(request, context.trusted_proxies),
         httponly=True,
         samesite="strict",
     )
@@ -102,16 +101,3 @@ def set_cookie(request: Request, context: ApiContext, response: Response, token:
 
 def clear_cookie(response: Response) -> None:
     response.delete_cookie(COOKIE, path="/console", httponly=True, samesite="strict")
-
-
-def _over_tls(request: Request, context: ApiContext) -> bool:
-    """By the socket, or as a trusted proxy tells."""
-    if request.url.scheme == "https":
-        return True
-    if request.client is None or request.headers.get("x-forwarded-proto") != "https":
-        return False
-    try:
-        peer = parse_address(request.client.host)
-    except ValueError:
-        return False
-    return any(peer.version == network.version and peer in network for network in context.trusted_proxies)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from gateway.calls.row_json import row_from_json
-from gateway.calls.rows import Row
+from gateway.calls.rows import CelRow, Row
 from gateway.store.connection import Connection
 from gateway.store.event_log import LoggedEvent
 
@@ -52,9 +52,11 @@ where (node = $1 or node = '*') and kind = 'endpoint' and value = any($2::text[]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """In order of their time. `all_kept`: none that the record was made of has been dropped since, or is left out."""
+    """In order of their time. `all_kept`: none that the record was made of has been dropped since, or is left out.
 
-    node: str
+    Of calls that were imported none are.
+    """
+
     rows: list[Row]
     all_kept: bool
 
@@ -68,7 +70,8 @@ async def rows_of(connection: Connection, account: str, call_id: UUID) -> Rows |
         ROWS, call["node"], call["linked_ids"], call["started_at"], call["ended_at"], MOST_ROWS + 1
     )
     rows = [row_from_json(record["row"].encode()) for record in found[:MOST_ROWS]]
-    return Rows(call["node"], rows, not call["dropped"] and len(found) <= MOST_ROWS)
+    has_own = any(isinstance(row, CelRow) for row in rows) or not call["linked_ids"]
+    return Rows(rows, has_own and not call["dropped"] and len(found) <= MOST_ROWS)
 
 
 async def events_of(connection: Connection, account: str, call_id: UUID) -> list[LoggedEvent]:

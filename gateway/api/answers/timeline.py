@@ -82,7 +82,8 @@ class Placed(Answer):
 
 
 class Timeline(Answer):
-    """`rows_complete`: false where rows of the call are kept no more, or are too many to be told."""
+    """`rows_complete`: false where rows of the call are kept no more or never were (imports), or are
+    too many to be told."""
 
     id: UUID
     rows_complete: bool

@@ -51,6 +51,24 @@ async def test_what_has_nul_in_its_name_does_not_exist(whole: httpx.AsyncClient,
         assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/v1/calls/", "/v1//calls", "/api/integration/v2/get-user-calls/"])
+async def test_a_slash_too_many_leads_nowhere(whole: httpx.AsyncClient, path: str) -> None:
+    """Not elsewhere either: the way there would say again what was in the URL."""
+    for method in ("GET", "POST"):
+        response = await whole.request(method, f"{path}?token=secret")
+        assert (response.status_code, response.json()["code"]) in ((404, "not_found"), (404, 404))
+        assert "secret" not in f"{response.headers} {response.text}"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "title"),
+    [(b"{}", 422, "Unprocessable Content"), (b" " * 70_000, 413, "Content Too Large")],
+)
+async def test_titles_are_those_of_http(whole: httpx.AsyncClient, body: bytes, status: int, title: str) -> None:
+    response = await whole.post("/v1/calls", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["title"]) == (status, title)
+
+
 @pytest.mark.parametrize("path", ["/v1/status", "/v1/users", "/v1/queues", "/v1/numbers", "/v1/webhooks"])
 async def test_a_parameter_that_nobody_reads_is_an_error(whole: httpx.AsyncClient, path: str) -> None:
     response = await whole.get(f"{path}?colour=red")

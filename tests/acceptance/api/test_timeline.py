@@ -151,6 +151,7 @@ async def test_the_id_that_merged_tells_of_the_whole_call(
     for call_id in (first.id, second.id):
         told = await timeline(client, call_id)
         assert (told["id"], [entry["type"] for entry in told["data"]]) == (first.id, ["call.merged"])
+        assert told["rows_complete"] is False, "there are none of it"
 
 
 @pytest.mark.parametrize("dropped", ["2026-11-24T03:01:02Z", "2026-11-24T03:01:04Z"])

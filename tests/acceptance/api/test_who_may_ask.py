@@ -1,6 +1,7 @@
 """Keys, addresses, scopes: who gets in, and what the others are told."""
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 import httpx
@@ -135,6 +136,20 @@ async def test_without_trusted_proxies_the_header_is_not_believed(context: ApiCo
     async with at(context, "198.51.100.9") as client:
         headers = {"token": key, "X-Forwarded-For": "192.0.2.7"}
         assert (await client.get("/v1/calls", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize(("proxy", "scheme"), [("203.0.113.1", "https"), ("192.0.2.7", "http")])
+async def test_behind_a_proxy_that_speaks_tls_the_next_page_is_over_tls_too(
+    context: ApiContext, key: str, proxy: str, scheme: str
+) -> None:
+    """Else whoever follows it sends the key in the clear. From anybody but a trusted proxy it is not believed."""
+    behind = replace(
+        context, trusted_proxies=(networks.parse_network("203.0.113.0/24"),), forwarded_header="X-Forwarded-For"
+    )
+    async with at(behind, proxy) as client:
+        headers = {"token": key, "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+        answer = await client.get("/v1/users?limit=1", headers=headers)
+        assert answer.links["next"]["url"] == f"{scheme}://g/v1/users?offset=1&limit=1"
 
 
 async def test_a_key_without_the_scope_is_forbidden(anybody: httpx.AsyncClient, key: str, pool: Pool) -> None:
