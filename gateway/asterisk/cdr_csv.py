@@ -13,11 +13,13 @@ import csv
 import re
 from datetime import datetime, timedelta, tzinfo
 
+from gateway.asterisk.long_texts import cut
 from gateway.calls.cdr import RESULTS, CdrRow
 from gateway.calls.instant import from_datetime
 from gateway.calls.rows import Instant
 
 STOCK_COLUMNS = 18
+LASTDATA_COLUMN = 8
 LINKED_ID_COLUMN = 19
 SLACK_SECONDS = 5
 """How much later than its channel a CDR may begin and still tell of the time zone."""
@@ -42,7 +44,7 @@ def cdr_fields(line: bytes) -> list[str]:
     if len(fields) < STOCK_COLUMNS or fields[14] not in RESULTS or not fields[5] or not fields[16]:
         raise ValueError("not a CDR of cdr_csv's layout")
     _local(fields[9])
-    return fields
+    return cut(fields, (LASTDATA_COLUMN,))
 
 
 def cdr_row(fields: list[str], zone: tzinfo) -> CdrRow:

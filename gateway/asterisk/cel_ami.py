@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from gateway.asterisk.asterisk_time import read_time
 from gateway.asterisk.cel_extra import decode_extra
+from gateway.asterisk.long_texts import SUSPICIOUS, cut
 from gateway.calls.rows import CelRow, Instant, QueueRow
 
 QUEUE_EVENTS = {
@@ -18,6 +19,8 @@ QUEUE_EVENTS = {
     "AgentConnect": "CONNECT",
 }
 """AMI's event and what queue_log calls it; LEAVE, without a reason, has no name there."""
+
+WHOLE = ("AppData", "Extra")
 
 ROW_EVENTS = frozenset({"CEL", *QUEUE_EVENTS})
 
@@ -31,10 +34,17 @@ def row_of_event(headers: Mapping[str, str], heard_at: Instant) -> CelRow | Queu
         ValueError, KeyError: an event of interest that lacks what makes it a row.
     """
     name = headers["Event"]
+    if sum(map(len, headers.values())) > SUSPICIOUS:
+        headers = _cut(headers)
     if name == "CEL":
         return _cel_row(headers)
     queue_event = QUEUE_EVENTS.get(name)
     return None if queue_event is None else _queue_row(queue_event, headers, heard_at)
+
+
+def _cut(headers: Mapping[str, str]) -> Mapping[str, str]:
+    whole = [place for place, name in enumerate(headers) if name in WHOLE]
+    return dict(zip(headers, cut(list(headers.values()), whole), strict=True))
 
 
 def _cel_row(headers: Mapping[str, str]) -> CelRow | None:

@@ -11,9 +11,12 @@ import re
 
 from gateway.asterisk.asterisk_time import read_time
 from gateway.asterisk.cel_extra import decode_extra
+from gateway.asterisk.long_texts import SUSPICIOUS, cut
 from gateway.calls.rows import CelRow
 
 COLUMNS = 20
+WHOLE = (11, 19)
+"""appdata, eventextra."""
 
 RECORD_START = re.compile(rb'"[^"\r\n]{1,80}","\d{9,11}\.\d{6}","')
 """How every record begins (unless cel.conf sets `dateformat`): where reading goes on after a torn one."""
@@ -28,6 +31,8 @@ def cel_row(line: bytes) -> CelRow | None:
     if b"\0" in line:
         raise ValueError("NUL, as a power cut leaves it")
     fields = _fields(line.decode("utf-8", "replace"))
+    if len(line) > SUSPICIOUS:
+        fields = cut(fields, WHOLE)
     (
         event, time, name, number, _ani, _rdnis, dnid, exten, context, channel,
         app, app_data, _ama, account_code, unique_id, linked_id, peer, _user_field, user_type, extra,

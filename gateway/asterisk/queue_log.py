@@ -5,6 +5,7 @@ that a caller pressed to leave is not kept.
 """
 
 from gateway.asterisk.asterisk_time import read_time
+from gateway.asterisk.long_texts import SUSPICIOUS, cut
 from gateway.calls.rows import QueueRow
 
 _POSITIONS: dict[str, tuple[int | None, int | None]] = {
@@ -35,6 +36,8 @@ def queue_row(line: bytes) -> QueueRow | None:
     columns = line.decode("utf-8", "replace").split("|")
     if len(columns) < 5 or not columns[0].isdecimal() or b"\0" in line:
         raise ValueError("not a line of queue_log")
+    if len(line) > SUSPICIOUS:
+        columns = cut(columns)
     event = columns[4]
     if event not in _POSITIONS or columns[1] in ("", "NONE"):
         return None

@@ -234,3 +234,20 @@ def test_a_row_in_the_spool_comes_back_the_same(row: Row) -> None:
 def test_a_line_that_is_no_row_is_refused(bad: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
         row_from_json(bad)
+
+
+def test_texts_by_which_something_is_found_are_cut_to_what_can_be_found() -> None:
+    long = "9" * 3000
+    row = cel_row(line(num=long, name=long, exten=long, linkedid=long, appdata=long))
+    assert row is not None
+    found_by = (row.caller_number, row.caller_name, row.exten, row.linked_id)
+    assert [len(text) for text in found_by] == [255] * 4
+    assert (row.app_data, row.extra) == (long, EXPECTED.extra)
+    event = {"Event": "CEL", "EventName": "HANGUP", "Timestamp": "1795489263.178669", "Channel": "PJSIP/102-0",
+             "UniqueID": "1795489263.0", "LinkedID": "1795489263.0", "CallerIDnum": long, "AppData": long}  # fmt: skip
+    heard = row_of_event(event, 0)
+    assert isinstance(heard, CelRow)
+    assert (len(heard.caller_number), heard.app_data) == (255, long)
+    fact = queue_row(f"1795489263|1795489263.0|{long}|NONE|ENTERQUEUE||{long}|1".encode())
+    assert fact is not None
+    assert len(fact.queue) == 255
