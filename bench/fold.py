@@ -27,7 +27,7 @@ from heapq import merge
 from gateway.asterisk.cel_ami import row_of_event
 from gateway.asterisk.cel_csv import cel_row
 from gateway.calls.directory import NodeDirectory
-from gateway.calls.fold import Fold
+from gateway.calls.fold import MOST_OPEN, Fold
 from gateway.calls.rows import CelRow, Row
 from gateway.numbering import to_e164
 from tests.lab.recordings import NODE, RECORDINGS, directories
@@ -99,13 +99,15 @@ RINGING, TALKING = 3, 7
 
 
 def measure(open_calls: int) -> dict[str, float]:
+    if not FEW < open_calls <= MOST_OPEN:
+        raise ValueError(f"{open_calls} open calls: more than {FEW}, and no more than the fold holds, {MOST_OPEN}")
     rows = mix(ROWS)
     cel = [row for row in rows if isinstance(row, CelRow)]
     lines, events = [as_line(row) for row in cel], [json.dumps(ami_headers(row)) for row in cel]
     works = (lambda: _fold(rows), lambda: _read(lines), lambda: _hear(events))
     turns = [[_rate(len(cel), work) for work in works] for _ in range(TURNS)]
     folded, read, heard = (statistics.median(column) for column in zip(*turns, strict=True))
-    few, many = _among(FEW), _among(open_calls)
+    few, many = _among(2 * FEW, open_calls)
     return {
         "rows": len(cel),
         "events_per_second": round(folded),
@@ -151,21 +153,30 @@ def _hear(events: Sequence[str]) -> None:
         row_of_event(json.loads(event), 0)
 
 
-def _among(open_calls: int) -> float:
-    """Rows a second of calls that begin and end while so many others ring, batch by batch."""
+def _among(*crowds: int) -> list[float]:
+    """Rows a second of calls that begin and end, batch by batch, while others ring: for each number of open calls.
+
+    `FEW` of them come and go in each turn, in one crowd after the other, and are among those that are open: the fold
+    lets no more than MOST_OPEN be, and loses calls beyond.
+    """
+    folds = [_ringing(crowd - FEW) for crowd in crowds]
+    turns = [[_come_and_go(fold, max(crowds) + turn * FEW) for fold in folds] for turn in range(TURNS)]
+    for fold, crowd in zip(folds, crowds, strict=True):
+        if fold.open_calls != crowd - FEW:
+            raise RuntimeError(f"{fold.open_calls} calls are open, not the {crowd - FEW} that ring")
+    return [statistics.median(column) for column in zip(*turns, strict=True)]
+
+
+def _ringing(calls: int) -> Fold:
     fold = _new_fold()
-    _take(fold, [row for number in range(open_calls) for row in open_call(number)[:RINGING]])
-    if fold.open_calls != open_calls:
-        raise RuntimeError(f"{fold.open_calls} calls are open, not {open_calls}")
-    rates = []
-    for turn in range(TURNS):
-        first = open_calls + turn * FEW
-        calls = [open_call(number) for number in range(first, first + FEW)]
-        rows: list[Row] = [row for column in zip(*calls, strict=True) for row in column]
-        rates.append(_rate(len(rows), lambda rows=rows: _take(fold, rows)))  # type: ignore[misc]
-    if fold.open_calls != open_calls:
-        raise RuntimeError("calls that ended are still open")
-    return statistics.median(rates)
+    _take(fold, [row for number in range(calls) for row in open_call(number)[:RINGING]])
+    return fold
+
+
+def _come_and_go(fold: Fold, first: int) -> float:
+    calls = [open_call(number) for number in range(first, first + FEW)]
+    rows: list[Row] = [row for column in zip(*calls, strict=True) for row in column]
+    return _rate(len(rows), lambda: _take(fold, rows))
 
 
 def _take(fold: Fold, rows: Sequence[Row]) -> None:
