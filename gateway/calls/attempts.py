@@ -36,8 +36,10 @@ class Rung:
         return self.ringing.run.started_at
 
     @property
-    def answered_leg(self) -> Channel | None:
-        return next((leg for leg in self.legs if leg.first_bridged_at() is not None), None)
+    def answered_at(self) -> Instant | None:
+        """When it was connected; where a program rang it first, when it answered, though nobody else may ever have."""
+        answers = (leg.answered_at if leg.summoned else leg.first_bridged_at() for leg in self.legs)
+        return next((answer for answer in answers if answer is not None), None)
 
 
 def rung(case: Case) -> list[Rung]:
@@ -93,7 +95,6 @@ def _attempt(case: Case, one: Rung, spans: list[VisitSpan]) -> Attempt:
     endpoint = case.endpoint(one.endpoint)
     user = endpoint.user if endpoint else None
     span = span_of(spans, (one.legs and case.chains.get(one.legs[0].unique_id)) or (one.ringing,))
-    answered = one.answered_leg
     ends = [leg.ended_at for leg in one.legs]
     if not one.legs:
         ends = [one.started_at]
@@ -103,7 +104,7 @@ def _attempt(case: Case, one: Rung, spans: list[VisitSpan]) -> Attempt:
         number=None if user else _number(case, one),
         via=_via(case, one, span),
         started_at=one.started_at,
-        answered_at=answered.first_bridged_at() if answered else None,
+        answered_at=one.answered_at,
         ended_at=None if None in ends else max(end for end in ends if end is not None),
         result=result_of(case, one),
         visit=span.key if span else None,
@@ -145,7 +146,7 @@ def result_of(case: Case, one: Rung) -> AttemptResult | None:
     """None while it rings."""
     if not one.legs:
         return "unreachable"
-    if one.answered_leg:
+    if one.answered_at is not None:
         return "answered"
     results = [_leg_result(case, leg, one.ringing) for leg in one.legs]
     if None in results:

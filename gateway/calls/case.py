@@ -107,8 +107,7 @@ class Case:
 
     def is_originated_device(self, channel: Channel) -> bool:
         """Whether a user's device was rung by no channel of the call, and without a Local channel before it."""
-        rung = channel.exten == "s" and channel.unique_id == channel.linked_id
-        return rung and not channel.is_local and self.user_of(channel) is not None
+        return channel.summoned and not channel.is_local and self.user_of(channel) is not None
 
     def is_originated_pair(self, channel: Channel) -> bool:
         first = self.facts.first

@@ -117,6 +117,11 @@ class Channel:
         return self.exten == "s" and self.unique_id != self.linked_id
 
     @property
+    def summoned(self) -> bool:
+        """Whether no channel rang it, but a program or Asterisk itself: it starts at `s`, in a linked id of its own."""
+        return self.exten == "s" and self.unique_id == self.linked_id
+
+    @property
     def seen_whole(self) -> bool:
         """Whether no row of it is missing, as far as its rows can tell."""
         return self.start_seen and not self.odd
@@ -269,7 +274,8 @@ class Channel:
     def _end(self, at: Instant) -> None:
         self.odd = self.odd or self.end_seen or self.hangup is None or self._running() is not None
         self.odd = self.odd or any(stay.left_at is None for stay in self.stays)
-        self.odd = self.odd or (self.answered_at is None and any(run.app in ANSWERING_APPS for run in self.runs))
+        answers = any(run.app in ANSWERING_APPS for run in self.runs) or (self.summoned and bool(self.stays))
+        self.odd = self.odd or (self.answered_at is None and answers)
         self.end_seen = True
         if self.ended_at is None:
             self.ended_at = at

@@ -1,7 +1,8 @@
 """`python -m tests.lab.calls_table`: every scenario and what the fold says of it, one line a call.
 
-Right is what test_recordings takes for right, in both forms of a recording. Exit status 0 only
-if all are; the last line is one JSON object with the figures.
+Right is what the scenario says and what the phones logged, in both forms of a recording: a table of
+what the tests of the same names judge. Exit status 0 only if all are; the last line is one JSON object with the
+figures.
 """
 
 import asyncio
@@ -12,7 +13,10 @@ from collections.abc import Sequence
 
 from gateway.calls.record import CallRecord
 from tests.lab.recordings import RECORDINGS, SOURCES, Recording
-from tests.unit.calls.test_recordings import test_a_recorded_call_is_told_as_it_was as judge
+from tests.unit.calls.test_recordings import test_a_recorded_call_is_told_as_it_was as as_played
+from tests.unit.calls.test_testimony import test_a_record_says_what_the_phones_did as as_testified
+
+JUDGES = {"scenario": as_played, "phones": as_testified}
 
 HEADINGS = ("pbx", "scenario", "outcome", "direction", "caller → callee", "attempts", "segments", "told")
 
@@ -21,9 +25,9 @@ def main() -> int:
     lines: list[tuple[str, ...]] = [HEADINGS]
     counts: Counter[str] = Counter()
     for recording in RECORDINGS:
-        wrong = [source for source in SOURCES if not _is_right(recording, source)]
+        wrong = [f"{name}, {source}" for name in JUDGES for source in SOURCES if not _is_right(name, recording, source)]
         records = recording.fold(asyncio.run(recording.rows("journal")))
-        told = f"wrong ({', '.join(wrong)})" if wrong else "right"
+        told = f"wrong ({'; '.join(wrong)})" if wrong else "right"
         lines += [_line(recording, record, told) for record in records] or [_silent(recording, told)]
         counts.update(scenarios=1, records=len(records), right=not wrong, wrong=bool(wrong))
     _print(lines)
@@ -32,9 +36,9 @@ def main() -> int:
     return 1 if counts["wrong"] else 0
 
 
-def _is_right(recording: Recording, source: str) -> bool:
+def _is_right(judge: str, recording: Recording, source: str) -> bool:
     try:
-        asyncio.run(judge(recording, source))
+        asyncio.run(JUDGES[judge](recording, source))
     except AssertionError:
         return False
     return True

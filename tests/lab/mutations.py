@@ -4,8 +4,8 @@ Something must fail. With `--rules` a rule is a function, which then says nothin
 which is then gone: some minutes. Without, it is each condition, operand, constant and statement: half an hour.
 
 Each mutant (see `mutants`) gets a process of its own with a fresh set of the modules of
-`gateway/calls`. It is judged by the scenarios first: every recording, as test_recordings judges
-it (AMI's form only where it is not the journal's over again), of those that run the line in
+`gateway/calls`. It is judged by the scenarios first: every recording, by its scenario and by its
+phones (AMI's form only where it is not the journal's over again), of those that run the line in
 question. What those do not notice goes to a second suite: the tables of tests/unit/calls, damaged
 recordings and made-up calls, for rules that only guard against damage. What survives both must be
 in mutations-accepted.txt, a line each: its key, two spaces and a `#`, and why nothing can tell it
@@ -58,6 +58,9 @@ MOST_SECONDS = 60
 MOST_MEMORY = 4 << 30
 
 SUITES = ("scenarios", "tables", "damage")
+SCENARIOS = ("test_recordings", "test_testimony")
+"""The modules that judge every recording: by what its scenario says, by what its phones logged."""
+
 Check = tuple[str, Callable[[], None]]
 Reached = dict[tuple[str, int], frozenset[str]]
 """Module and line → the checks that run it."""
@@ -141,11 +144,14 @@ class Judge:
         recordings.Recording.rows = read
 
     def scenarios(self) -> list[Check]:
-        module = importlib.import_module("tests.unit.calls.test_recordings")
-        return _cases(module, only="test_a_recorded_call_is_told_as_it_was", fit=self._says_something_new)
+        return [
+            check
+            for name in SCENARIOS
+            for check in _cases(importlib.import_module(f"tests.unit.calls.{name}"), fit=self._says_something_new)
+        ]
 
     def _says_something_new(self, given: Mapping[str, Any]) -> bool:
-        return given["source"] == "journal" or any(
+        return given.get("source", "journal") == "journal" or any(
             isinstance(row, QueueRow) for row in self._rows[given["recording"].name, given["source"]]
         )
 
@@ -157,7 +163,7 @@ class Judge:
     def tables(self) -> list[Check]:
         found: list[Check] = []
         for name in sorted(self._codes):
-            if name.startswith("tests.unit.calls.test_") and not name.endswith("test_recordings"):
+            if name.startswith("tests.unit.calls.test_") and not name.endswith(SCENARIOS):
                 found += _cases(importlib.import_module(name))
         return found
 
@@ -175,13 +181,11 @@ def _finished(coroutine: Any) -> Any:
     raise RuntimeError("it waits")
 
 
-def _cases(
-    module: ModuleType, only: str = "test_", fit: Callable[[Mapping[str, Any]], bool] = lambda _: True
-) -> list[Check]:
+def _cases(module: ModuleType, fit: Callable[[Mapping[str, Any]], bool] = lambda _: True) -> list[Check]:
     """The tests of a module that need no fixture, each with each of its parameters that is `fit`."""
     found: list[Check] = []
     for name, function in vars(module).items():
-        if not name.startswith(only) or not callable(function):
+        if not name.startswith("test_") or not callable(function):
             continue
         marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
         for chosen in product(*(list(_parameters(mark)) for mark in marks)):
