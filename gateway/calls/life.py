@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gateway.calls.directory import NodeDirectory
 from gateway.calls.document import as_text, call_text, user_call_text, visit_text
 from gateway.calls.facts import CallFacts
-from gateway.calls.record import CallRecord, DomainEvent
+from gateway.calls.record import CallRecord, DomainEvent, Visit
 from gateway.calls.rows import CelRow, Instant
 from gateway.calls.views import user_calls
 
@@ -110,7 +110,7 @@ def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
         attempt for attempt in record.attempts if attempt.via != "click_to_call" and attempt.result != "unreachable"
     ]
     for visit in record.visits:
-        yield Happening((f"{visit.kind}.entered", visit.id), visit.started_at, partial(visit_text, record, visit))
+        yield Happening(_of_visit(visit, "entered"), visit.started_at, partial(visit_text, record, visit))
     if rung:
         yield Happening(("call.ringing", ""), rung[0].started_at, call)
     rows = user_calls(record)
@@ -119,17 +119,22 @@ def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:
             yield Happening(("user.ringing", row.user.id), None, partial(user_call_text, row))
     if record.answered_at is not None:
         yield Happening(("call.answered", ""), record.answered_at, call)
-        for row in rows:
-            if row.answered_at is not None:
-                yield Happening(("user.answered", row.user.id), row.answered_at, partial(user_call_text, row))
+    for row in rows:
+        if row.answered_at is not None:
+            yield Happening(("user.answered", row.user.id), row.answered_at, partial(user_call_text, row))
     for visit in record.visits:
         shown = partial(visit_text, record, visit)
         if visit.answered_at is not None:
-            yield Happening((f"{visit.kind}.answered", visit.id), visit.answered_at, shown)
+            yield Happening(_of_visit(visit, "answered"), visit.answered_at, shown)
         if visit.ended_at is not None:
-            yield Happening((f"{visit.kind}.left", visit.id), visit.ended_at, shown)
+            yield Happening(_of_visit(visit, "left"), visit.ended_at, shown)
     for number in range(transfers):
         yield Happening(("call.transferred", str(number)), None, call)
+
+
+def _of_visit(visit: Visit, what: str) -> tuple[str, str]:
+    """By its beginning: its id is another one when its call has joined an older one."""
+    return f"{visit.kind}.{what}", str(visit.started_at)
 
 
 def _at_the_end(record: CallRecord) -> Iterator[Happening]:

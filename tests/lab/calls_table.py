@@ -1,8 +1,7 @@
 """`python -m tests.lab.calls_table`: every scenario and what the fold says of it, one line a call.
 
-Right is what the scenario says and what the phones logged, in both forms of a recording: a table of
-what the tests of the same names judge. Exit status 0 only if all are; the last line is one JSON object with the
-figures.
+Right is what the scenario says, what the phones logged, and events that say what the record does, in both forms of
+a recording. Exit status 0 only if all are; the last line is one JSON object with the figures.
 """
 
 import asyncio
@@ -13,10 +12,11 @@ from collections.abc import Sequence
 
 from gateway.calls.record import CallRecord
 from tests.lab.recordings import RECORDINGS, SOURCES, Recording
+from tests.unit.calls.test_lives import test_a_recorded_life_has_one_end_and_tells_what_the_record_does as as_lived
 from tests.unit.calls.test_recordings import test_a_recorded_call_is_told_as_it_was as as_played
 from tests.unit.calls.test_testimony import test_a_record_says_what_the_phones_did as as_testified
 
-JUDGES = {"scenario": as_played, "phones": as_testified}
+JUDGES = {"scenario": as_played, "phones": as_testified, "events": as_lived}
 
 HEADINGS = ("pbx", "scenario", "outcome", "direction", "caller → callee", "attempts", "segments", "told")
 

@@ -4,8 +4,8 @@ Something must fail. With `--rules` a rule is a function, which then says nothin
 which is then gone: some minutes. Without, it is each condition, operand, constant and statement: half an hour.
 
 Each mutant (see `mutants`) gets a process of its own with a fresh set of the modules of
-`gateway/calls`. It is judged by the scenarios first: every recording, by its scenario and by its
-phones (AMI's form only where it is not the journal's over again), of those that run the line in
+`gateway/calls`. It is judged by the scenarios first: every recording, by its scenario, its phones and
+its events (AMI's form only where it is not the journal's over again), of those that run the line in
 question. What those do not notice goes to a second suite: the tables of tests/unit/calls, damaged
 recordings and made-up calls, for rules that only guard against damage. What survives both must be
 in mutations-accepted.txt, a line each: its key, two spaces and a `#`, and why nothing can tell it
@@ -58,8 +58,8 @@ MOST_SECONDS = 60
 MOST_MEMORY = 4 << 30
 
 SUITES = ("scenarios", "tables", "damage")
-SCENARIOS = ("test_recordings", "test_testimony")
-"""The modules that judge every recording: by what its scenario says, by what its phones logged."""
+SCENARIOS = ("test_recordings", "test_testimony", "test_lives")
+"""The modules that judge every recording: by its scenario, by what its phones logged, by the events it makes."""
 
 Check = tuple[str, Callable[[], None]]
 Reached = dict[tuple[str, int], frozenset[str]]
