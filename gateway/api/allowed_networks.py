@@ -2,18 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.api.auth import Caller
 from gateway.api.bodies import Printable, read_body
 from gateway.api.context import context_of
-from gateway.api.problems import Fault, Problem, invalid, not_found
+from gateway.api.problems import Problem, not_found
 from gateway.calls.instant import from_datetime, to_text
 from gateway.store import audit, networks
 
 MOST_NETWORKS = 1000
+
+
+def _network(text: str) -> str:
+    try:
+        networks.parse_network(text)
+    except ValueError:
+        raise PydanticCustomError("not_a_network", "Neither an address nor a network.") from None
+    return text
 
 
 class NewNetwork(BaseModel):
@@ -21,7 +30,7 @@ class NewNetwork(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    network: Annotated[str, Field(min_length=1, max_length=64)]
+    network: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_network)]
     note: Annotated[str, StringConstraints(max_length=255), Printable] = ""
 
 
@@ -34,10 +43,7 @@ async def list_networks(request: Request, caller: Caller) -> Response:
 async def allow_network(request: Request, caller: Caller) -> Response:
     """`POST /v1/allowed-networks`: 201, or 200 where the network was on the list and stays as it was."""
     wanted = await read_body(request, NewNetwork)
-    try:
-        network = networks.parse_network(wanted.network)
-    except ValueError:
-        raise invalid([Fault("/network", "not_a_network", "Neither an address nor a network.")]) from None
+    network = networks.parse_network(wanted.network)
     async with context_of(request).pool.acquire() as connection, connection.transaction():
         if len(await networks.list_networks(connection, caller.account)) >= MOST_NETWORKS:
             raise Problem(409, "too_many_networks", f"The list holds {MOST_NETWORKS} networks: remove some.")

@@ -1,8 +1,9 @@
 """JSON bodies: of the right type, of a bounded size, every fault told at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, TypeAlias, TypeVar
 
+import pydantic_core
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from gateway.api.problems import Fault, Problem, faults_of, invalid
 MOST_BYTES = 65_536
 
 Model = TypeVar("Model", bound=BaseModel)
+Further: TypeAlias = Callable[[Mapping[str, object]], Awaitable[list[Fault]]]
 
 
 def _printable(text: str) -> str:
@@ -25,8 +27,10 @@ Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), Printable]
 """Free text of one line."""
 
 
-async def read_body(request: Request, model: type[Model]) -> Model:
+async def read_body(request: Request, model: type[Model], further: Further | None = None) -> Model:
     """The body; what was found wrong before with the request (`request.state.faults`) is told with its faults.
+
+    `further`: what is wrong with the fields that can be read, asked only where something else is wrong already.
 
     Raises: Problem 400, 413, 415 or 422.
     """
@@ -37,10 +41,21 @@ async def read_body(request: Request, model: type[Model]) -> Model:
     try:
         read = from_json(content, model)
     except Problem as problem:
-        raise (invalid([*found, *problem.faults]) if problem.faults else problem) from None
-    if found:
-        raise invalid(found)
-    return read
+        if not problem.faults:
+            raise
+        found = [*found, *problem.faults]
+    else:
+        if not found:
+            return read
+    more = await further(_readable(content, found)) if further else []
+    raise invalid([*found, *more]) from None
+
+
+def _readable(content: bytes, faults: Sequence[Fault]) -> Mapping[str, object]:
+    """The fields of a JSON object without those that are at fault."""
+    fields = pydantic_core.from_json(content)
+    wrong = {fault.where.split("/")[1] for fault in faults if fault.where.startswith("/")}
+    return {name: value for name, value in fields.items() if name not in wrong} if isinstance(fields, dict) else {}
 
 
 def media_type(request: Request) -> str:

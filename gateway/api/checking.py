@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.api.auth import Caller
-from gateway.api.bodies import read_body
 from gateway.api.call_limits import Limit, limits
 from gateway.api.calls import connected
 from gateway.api.context import ApiContext, context_of
@@ -15,7 +14,7 @@ from gateway.api.directory_of import directory_of
 from gateway.api.people import live_of, state_of
 from gateway.api.placing import contacts_of, new_origination, originate_request, refuse_unreachable
 from gateway.api.problems import Problem
-from gateway.api.wanted_call import PlaceCall, WantedCall, wanted_call
+from gateway.api.wanted_call import WantedCall, read_call, wanted_call
 from gateway.asterisk.devices import DeviceState
 from gateway.calls.directory import User
 from gateway.store import originations
@@ -24,7 +23,7 @@ from gateway.store import originations
 async def check_call(request: Request, caller: Caller) -> Response:
     """`POST /v1/calls/check`: 200 with every refusal. What cannot be asked for at any time is a fault here, too."""
     context = context_of(request)
-    asked = await read_body(request, PlaceCall)
+    asked = await read_call(request, caller)
     directory = await directory_of(context, caller)
     wanted = wanted_call(directory, asked, context.node)
     originate_request(new_origination(context, caller, wanted, asked, None, b""), caller.account, directory, 1)

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.auth import Caller
-from gateway.api.bodies import read_body
 from gateway.api.call_limits import limits
 from gateway.api.calls import as_asked_for, connected, json_text
 from gateway.api.codes import ProblemCode
@@ -24,7 +23,7 @@ from gateway.api.context import ApiContext, CallSession, context_of
 from gateway.api.destinations import blocked
 from gateway.api.directory_of import directory_of
 from gateway.api.problems import DATABASE_AWAY, Fault, Problem, invalid, unavailable
-from gateway.api.wanted_call import PlaceCall, WantedCall, wanted_call
+from gateway.api.wanted_call import PlaceCall, WantedCall, read_call, wanted_call
 from gateway.asterisk import calls_control, devices, originate
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, AmiError, LinkLost, UnsafeValue
 from gateway.asterisk.originate import OriginateRequest
@@ -49,8 +48,8 @@ class Answered:
 
 async def place_call(request: Request, caller: Caller) -> Response:
     """`POST /v1/calls`."""
-    key = idempotency_key(request)
-    asked = await read_body(request, PlaceCall)
+    key = idempotency_key(request, request.state.faults)
+    asked = await read_call(request, caller)
     answered = await place(context_of(request), caller, asked, key)
     headers = {"Location": f"/v1/calls/{answered.call.id}"}
     if answered.replayed:
@@ -58,11 +57,11 @@ async def place_call(request: Request, caller: Caller) -> Response:
     return json_text(as_asked_for(answered.call), 202, headers)
 
 
-def idempotency_key(request: Request) -> str | None:
-    """Raises: Problem 422."""
+def idempotency_key(request: Request, faults: list[Fault]) -> str | None:
+    """The key; where it is none, `faults` grows."""
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= MOST_KEY_CHARACTERS and key.isascii() and key.isprintable()):
-        raise invalid([Fault("Idempotency-Key", "bad_idempotency_key", "1 to 255 printable ASCII characters.")])
+        faults.append(Fault("Idempotency-Key", "bad_idempotency_key", "1 to 255 printable ASCII characters."))
     return key
 
 

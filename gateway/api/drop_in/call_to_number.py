@@ -45,7 +45,10 @@ class CallToNumber(BaseModel):
 
 
 async def call_to_number(request: Request, caller: Caller) -> Response:
-    key = idempotency_key(request)
+    faults: list[Fault] = []
+    key = idempotency_key(request, faults)
+    if faults:
+        raise invalid(faults)
     asked = await _read(request)
     context = context_of(request)
     directory = await directory_of(context, caller)

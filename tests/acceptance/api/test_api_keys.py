@@ -218,3 +218,13 @@ async def test_another_accounts_keys_and_networks_do_not_exist(
     assert theirs not in (await client.get("/v1/api-keys?include=ended")).text
     assert "10.0.0.0" not in (await client.get("/v1/allowed-networks")).text
     assert len(await keys.list_keys(pool, "other", ended=False)) == 1
+
+
+async def test_all_that_is_wrong_with_a_network_is_told_at_once(client: httpx.AsyncClient) -> None:
+    body = {"network": "nowhere", "note": "a\nb", "colour": "red"}
+    faults = (await client.post("/v1/allowed-networks", json=body)).json()["errors"]
+    assert {fault["pointer"]: fault["code"] for fault in faults} == {
+        "/network": "not_a_network",
+        "/note": "not_printable",
+        "/colour": "unknown_field",
+    }

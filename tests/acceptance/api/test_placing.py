@@ -36,6 +36,35 @@ async def test_a_call_is_committed_then_originated_with_its_id(
     assert (await client.get(response.headers["location"])).json() == call
 
 
+@pytest.mark.parametrize("path", ["/v1/calls", "/v1/calls/check"])
+async def test_all_that_is_wrong_is_told_at_once_whatever_it_takes_to_see_it(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    """The form of a field, a field that there is not, and what only the directory can tell."""
+    body = {"user": "999", "to": "hello", "caller_id": "+61255509999", "ring_timeout": 1, "colour": "red"}
+    headers = {"Idempotency-Key": "x" * 256}
+    response = await client.post(f"{path}?dry=1", json=body, headers=headers)
+    assert response.status_code == 422
+    found = {fault.get("pointer") or fault["parameter"]: fault["code"] for fault in response.json()["errors"]}
+    key = {"Idempotency-Key": "bad_idempotency_key"} if path == "/v1/calls" else {}
+    assert found == key | {
+        "dry": "unknown_parameter",
+        "/ring_timeout": "too_small",
+        "/colour": "unknown_field",
+        "/user": "unknown_user",
+        "/to": "not_a_number",
+        "/caller_id": "not_your_number",
+    }
+    for odd in (
+        b'{"user": ' + b"9" * 4000 + b"}",
+        b"[" * 100 + b"]" * 100,
+        b"[]",
+        b'{"user": null, "to": "+61290000001"}',
+    ):
+        response = await client.post(path, content=odd, headers={"Content-Type": "application/json"})
+        assert response.status_code == 422, response.text
+
+
 async def test_an_extension_is_called_without_a_public_number(
     client: httpx.AsyncClient, asterisk: AsteriskThatAnswers
 ) -> None:
