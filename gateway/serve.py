@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from gateway.asterisk.spool import SpoolSource
 from gateway.asterisk.spool_directory import SpoolDirectory
 from gateway.calls.instant import from_datetime, to_text
 from gateway.console.routes import console_routes
+from gateway.database import database
 from gateway.events.dispatcher import Dispatcher
 from gateway.events.routes import webhook_routes
 from gateway.events.secrets import SecretBox
@@ -37,7 +38,6 @@ from gateway.ingest.upkeep import Upkeep
 from gateway.service_log import to_standard_error
 from gateway.settings import Settings
 from gateway.store.connection import Pool
-from gateway.store.embedded import EmbeddedDatabase
 from gateway.store.migrations import migrate
 from gateway.store.pool import open_pool
 
@@ -53,16 +53,6 @@ BACKLOG = 2048
 DATABASE_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 
 log = structlog.get_logger()
-
-
-@asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """The address of the database: the one that is named, else an embedded one, run as long as this lasts."""
-    if settings.database_url:
-        yield settings.database_url
-        return
-    async with EmbeddedDatabase(settings.data_dir) as embedded:
-        yield embedded.url
 
 
 async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:

@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 
-from gateway import serve as service
 from gateway.cli import audit, audit_log, console, gaps, importing, keys, networks, rebuild, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
@@ -31,6 +29,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def serve(only: Annotated[str, typer.Option(help="Roles, between commas: api,listen,dispatch.")] = "") -> None:
     """Run the service; all roles in one process unless told otherwise."""
+    from gateway import serve as service  # No other command needs it, and it takes a second.
+
     roles = [role.strip() for role in only.split(",") if role.strip()] or list(service.ROLES)
     for role in roles:
         if role not in service.ROLES:
@@ -142,6 +142,8 @@ app.command("audit-log")(audit_log.audit_log)
 
 async def _service(host: str, port: int) -> dict[str, Any]:
     """What `/readyz` of the service at its address says; `down` if nobody answers there."""
+    import httpx
+
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     url = httpx.URL(scheme="http", host=reached, port=port)
     try:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn, TypeVar
 import asyncpg
 import typer
 
+from gateway.database import database
 from gateway.events.secrets import SecretKeyError
-from gateway.serve import database
 from gateway.settings import Settings, SettingsError, load
 from gateway.store.connection import DRIVER_ERRORS, Connection
 from gateway.store.errors import StoreError, UnknownAccount
