@@ -5,8 +5,10 @@
 All in one run, so that the ratios hold on any machine, into a real Postgres with durable commits:
 
 - catch-up: the mix of `bench.fold`, written as Asterisk's own journal, read, folded and committed by the real
-  ingest; then the same raw rows only copied, in the same batches (`ingest_to_copy`);
-- `bench.ami_socket`: from AMI's socket to the commit, fed at a steady pace by another process;
+  ingest; then the same raw rows only copied, in the same batches (`ingest_to_copy`). `catch_up_looks`: at how many
+  looks the progress that `/v1/status` shows had less left to read than at the one before;
+- `bench.ami_socket`: from AMI's socket to the commit, fed at a steady pace by another process (`ami_to_copy`: the
+  time an event took, beside what a row took only to be copied);
 - `bench.real_calls`: CPU a call beside Asterisk's own, its `cel_pgsql` and `cdr_pgsql`, and cacofonisk;
 - `bench.visible`: from a call's end to its record in the API, at fifty calls a second.
 
@@ -50,7 +52,7 @@ async def measure(rows: list[Row], work: Path) -> dict[str, float]:
     with get_server(work / "pg", cleanup_mode="delete") as server:
         url = await _database(server, "catching_up")
         connection = await asyncpg.connect(url)
-        ingest_seconds, ingest_cpu = await _ingest(url, journal)
+        ingest_seconds, ingest_cpu, looks = await _ingest(url, journal)
         calls = await connection.fetchval("select count(*) from calls")
         copy_seconds = await _copy(connection, rows)
         await connection.close()
@@ -63,9 +65,11 @@ async def measure(rows: list[Row], work: Path) -> dict[str, float]:
             "cpu_us_per_row": round(ingest_cpu * 1_000_000 / len(rows), 1),
             "copy_rows_per_second": round(len(rows) / copy_seconds),
             "ingest_to_copy": round(ingest_seconds / copy_seconds, 2),
+            "catch_up_looks": looks,
         }
         pace = round(FED_SHARE * len(rows) / ingest_seconds / ami_socket.EVENTS_A_CALL)
         figures |= await ami_socket.measure(await _database(server, "listening"), work, pace, FED_SECONDS)
+        figures["ami_to_copy"] = round(figures["copy_rows_per_second"] / figures["ami_events_committed_per_second"], 2)
         figures |= await real_calls.measure(server, work)
     return figures | await visible.measure(work)
 
@@ -84,16 +88,20 @@ async def _database(server: Any, name: str) -> str:
     return url
 
 
-async def _ingest(url: str, journal: Path) -> tuple[float, float]:
+async def _ingest(url: str, journal: Path) -> tuple[float, float, int]:
+    """Seconds, those of CPU, and how often it was seen to have come nearer to the end."""
     pool = await open_pool(url)
     ingest = Ingest(pool, NODE, JournalSource(journal, None))
     gc.collect()
     gc.freeze()  # The rows that wait to be copied are no part of a gateway's memory, nor of what it looks through.
     cpu, began = time.process_time(), time.perf_counter()
     task = asyncio.create_task(ingest.run())
+    left, looks = 0, 0
     while not ingest.progress.caught_up:
         await asyncio.sleep(0.05)
-    took = time.perf_counter() - began, time.process_time() - cpu
+        looks += ingest.progress.unread_bytes < left
+        left = ingest.progress.unread_bytes
+    took = time.perf_counter() - began, time.process_time() - cpu, looks
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     pool.terminate()
