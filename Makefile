@@ -62,8 +62,8 @@ chaos: setup ## calls while everything dies: SEED=1 CALLS=150 FAULTS=n MODE=jour
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \
 	  $(if $(FAULTS),--faults $(FAULTS)) $(if $(MODE),--mode $(MODE))
 
-chaos-short: setup ## the same in short, in either mode; part of `make test` once it is right every time
-	@$(BIN)/pytest tests/chaos/short.py
+chaos-short: setup ## the same in short, in either mode, as it is part of `make test`
+	@$(BIN)/pytest tests/acceptance/test_chaos.py
 
 verify-durability: ## that nothing is lost and nothing told twice, whatever dies, on a fresh clone
 	@$(PYTHON) -m tests.chaos.verify
