@@ -78,8 +78,9 @@ class OpenCall:
 class Changes:
     """What came of the rows taken since the last drain.
 
-    `records`: each changed call as it stands; `merged`: (account, id that is over, id it joined);
-    `closed`: linked ids of calls that are over or merged; `opened`: linked ids of open calls that changed;
+    `records`: each changed call as it stands; `merged`: (account, id that is over, id it joined), given again where
+    that one joined another; `closed`: linked ids of calls that are over or merged; `opened`: linked ids of open calls
+    that changed;
     `failures`: (call id, what a rule or the bookkeeping raised), which is our fault, and for the log.
     """
 
@@ -303,7 +304,7 @@ class Fold:
         self._believe(younger)
         account = self._account(younger)
         if account and younger.life.started:
-            self._merged.append((account, younger.id, older.id))
+            self._merged += [(account, one, older.id) for one in (younger.id, *younger.merged_ids)]
             self._events.append(merged_event(account, younger.id, older.id, at))
         return older
 

@@ -72,6 +72,19 @@ where t.account_id = w.account_id and t.call_id = w.call_id
 """
 
 
+UPSERT_ALIAS = """
+insert into call_aliases (account_id, alias, call_id)
+select * from unnest($1::text[], $2::uuid[], $3::uuid[])
+on conflict (account_id, alias) do update set call_id = excluded.call_id
+"""
+
+MARK_MERGED = """
+update calls c set merged_into = w.into_id, state = 'ended', updated_at = now()
+from unnest($1::text[], $2::uuid[], $3::uuid[]) as w (account_id, id, into_id)
+where c.account_id = w.account_id and c.id = w.id
+"""
+
+
 async def write_records(connection: Connection, records: Sequence[CallRecord]) -> None:
     """Upsert each record with its user-calls, queue-calls and ring-group-calls rows; other rows of it go."""
     last = {(record.account, record.id): record for record in records}
@@ -88,29 +101,18 @@ async def write_records(connection: Connection, records: Sequence[CallRecord]) -
 
 
 async def write_merged(connection: Connection, merged: Iterable[tuple[str, str, str]]) -> None:
-    """(account, id that is over, id it joined): the old id stays resolvable, its rows are gone."""
-    for account, old, into in merged:
-        await connection.execute(
-            "insert into call_aliases (account_id, alias, call_id) values ($1, $2, $3) "
-            "on conflict (account_id, alias) do update set call_id = excluded.call_id",
-            account,
-            old,
-            into,
-        )
-        await connection.execute(
-            "update call_aliases set call_id = $3 where account_id = $1 and call_id = $2",
-            account,
-            old,
-            into,
-        )
-        await connection.execute(
-            "update calls set merged_into = $3, state = 'ended', updated_at = now() where account_id = $1 and id = $2",
-            account,
-            old,
-            into,
-        )
-        for table in ("user_calls", "visits"):
-            await connection.execute(f"delete from {table} where account_id = $1 and call_id = $2", account, old)
+    """(account, id that is over, id it joined): the old id stays resolvable, its rows are gone.
+
+    Where the other joined a third in its turn, the first is given again, with the third.
+    """
+    into = {(account, old): joined for account, old, joined in merged}
+    if not into:
+        return
+    accounts, olds, joined = [account for account, _ in into], [old for _, old in into], list(into.values())
+    await connection.execute(UPSERT_ALIAS, accounts, olds, joined)
+    await connection.execute(MARK_MERGED, accounts, olds, joined)
+    for table in ("user_calls", "visits"):
+        await connection.execute(DELETE_STALE.format(table=table), accounts, olds, [])
 
 
 async def append_events(connection: Connection, events: Sequence[DomainEvent]) -> None:

@@ -110,6 +110,29 @@ async def test_a_writer_that_dies_between_any_two_batches_changes_nothing(pool: 
     assert (record["outcome"], record["talk_duration"], record["complete"]) == ("answered", 3.998, True)
 
 
+CHAIN = """
+0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102
+1.000 CHAN_START   PJSIP/103-1 u=.1 l=.1 102@from-internal cid=103
+2.000 CHAN_START   PJSIP/102-2 u=.2 l=.2 103@from-internal cid=102
+3.000 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.1 bridge=b1
+3.001 BRIDGE_ENTER PJSIP/102-2 u=.2 l=.2 bridge=b1
+4.000 BRIDGE_EXIT  PJSIP/103-1 u=.1 l=.1 bridge=b1
+5.000 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 bridge=b2
+5.001 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.1 bridge=b2
+"""
+
+
+async def test_a_call_that_joined_one_that_joined_another_is_found_under_the_last(pool: Pool, acme: Directory) -> None:
+    await read_all(pool, rows(CHAIN), size=1)
+    first, *others = await pool.fetch("select id, merged_into, state from calls order by started_at")
+    assert [(row["merged_into"], row["state"]) for row in others] == [(first["id"], "ended")] * 2
+    assert first["merged_into"] is None
+    aliases = await pool.fetch("select alias, call_id from call_aliases order by alias")
+    assert [tuple(row) for row in aliases] == sorted((row["id"], first["id"]) for row in others)
+    assert await pool.fetchval("select count(*) from user_calls where call_id <> $1", first["id"]) == 0
+    assert await pool.fetchval("select count(*) from events where type = 'call.merged'") == 2
+
+
 async def test_a_late_row_of_a_call_that_is_over_opens_no_other_after_a_restart(pool: Pool, acme: Directory) -> None:
     feed: list[Row] = [*rows(ANSWERED)]
     await read_all(pool, feed)
