@@ -17,7 +17,9 @@ $(VENV)/ready: pyproject.toml docker/requirements.txt docker/packages.sh
 	@echo '== system packages'
 	@bash docker/packages.sh
 	@echo '== virtual environment'
-	@$(PYTHON) -m venv --clear $(VENV) # what an interrupted set-up left is nothing to build on
+	@[ -e $@ ] || rm -rf $(VENV) # what an interrupted set-up left is nothing to build on
+	@rm -f $@
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r docker/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -1,5 +1,7 @@
-"""Setting up, and Ctrl-C while it lasts."""
+"""Setting up: without Asterisk nothing goes on, and Ctrl-C while it lasts leaves nothing."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,3 +34,12 @@ def test_ctrl_c_while_asterisks_root_is_made_leaves_no_process_and_no_half_of_it
         assert making.processes() == {}
     left = sorted(path.name for path in cache.glob("*/*"))
     assert left == ["asterisk-sid.lock", "asterisk-sid.log"]
+
+
+def test_that_asterisk_cannot_be_had_is_said(tmp_path: Path) -> None:
+    """`make test` and `make demo` end there."""
+    nowhere = os.environ | {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-m", "tests.lab.root"], env=nowhere, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Asterisk cannot be had: ")
+    assert done.stderr.count("\n") == 1

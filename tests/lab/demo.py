@@ -82,6 +82,7 @@ async def _running(data: Path, *, journal: bool) -> AsyncIterator[World]:
         outside = await stack.enter_async_context(carrier(pbx, OUTSIDE_CALLER))
         say("starting the gateway with a Postgres of its own" + (", reading Asterisk's journal" if journal else ""))
         gateway = await stack.enter_async_context(Gateway(pbx, data, journal=journal))
+        say("the directory is applied, an API key made, 127.0.0.1 let in")
         receiver = await stack.enter_async_context(receiving(_arrived))
         yield World(gateway, receiver, desk, mobile, bob, carol, outside)
 
