@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.lab.asterisk import AsteriskInstance
-from tests.lab.demo import DESTINATION, DID, OUTSIDE_CALLER
+from tests.lab.demo_calls import DESTINATION, DID, OUTSIDE_CALLER
 from tests.lab.gateway import Gateway
 from tests.lab.phones import carrier, device
 
@@ -95,6 +95,9 @@ async def test_every_command_does_what_the_page_says(gateway: Gateway, tmp_path:
     for (language, text), (following, shown) in zip(blocks(), blocks()[1:], strict=False):
         if (language, following) == ("sh", "json"):
             assert_shows(json.loads(shown), json.loads(answers[text]))
+    moments = next(json.loads(answer)["data"] for command, answer in answers.items() if "/timeline" in command)
+    assert {moment["kind"] for moment in moments} >= {"placed", "row", "event"}
+    assert [moment["type"] for moment in moments if moment["kind"] == "event"][-1] == "call.ended"
     with (tmp_path / "calls.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["reference"] for row in rows} == {"", "crm-4711"}
