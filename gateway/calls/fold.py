@@ -15,30 +15,23 @@ decided row by row, so that they do not depend on how rows were batched.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TypeAlias
 
 from gateway.calls.case import Case, ToE164, account_of
 from gateway.calls.channels import HOLDING
 from gateway.calls.directory import NodeDirectory
+from gateway.calls.doubts import Doubts, patience_with
 from gateway.calls.facts import CallFacts
 from gateway.calls.identity import call_id
 from gateway.calls.interpret import Told, interpret, not_understood
-from gateway.calls.life import Life, custom_event, merged_event
+from gateway.calls.life import custom_event, merged_event
+from gateway.calls.open_calls import OpenCall, OpenCalls
 from gateway.calls.origination import Origination
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, QueueRow, Row, Watermark
 from gateway.calls.talk import ROOM_APPS
-
-DOUBT = 30_000_000
-"""Microseconds that a call whose channels all hung up is kept open, if its end is not wholly shown."""
-
-LONG_DOUBT = 24 * 3_600_000_000
-"""The same, where a channel may still talk though its linked id was said to be over."""
-
-QUEUE_DOUBT = 2_000_000
-"""The same, where all has ended but a queue has not told how a visit ended: AMI sends it beside CEL, in no order."""
 
 LATE = 10_000
 """Linked ids of calls that are over, which are remembered: a late row of one opens no new call."""
@@ -62,16 +55,6 @@ KNOWN_USER_EVENTS = ("QUEUESTATUS", "VMSTATUS")
 """What rules read of what dialplans say; anything else is told on as it is."""
 
 DirectoryAt: TypeAlias = Callable[[Instant], NodeDirectory]
-
-
-@dataclass(slots=True)
-class OpenCall:
-    id: str
-    facts: CallFacts
-    directory: NodeDirectory
-    origination: Origination | None
-    life: Life = field(default_factory=Life)
-    merged_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +82,8 @@ class Fold:
         self.node = node
         self._directory_at = directory_at
         self._to_e164 = to_e164
-        self._by_linked_id: dict[str, OpenCall] = {}
-        self._by_unique_id: dict[str, OpenCall] = {}
-        self._by_name: dict[str, OpenCall] = {}
-        self._by_bridge: dict[str, OpenCall] = {}
-        self._doubtful: dict[int, OrderedDict[str, tuple[Instant, OpenCall]]] = {
-            QUEUE_DOUBT: OrderedDict(),
-            DOUBT: OrderedDict(),
-            LONG_DOUBT: OrderedDict(),
-        }
+        self._open = OpenCalls()
+        self._doubts = Doubts()
         self._over: OrderedDict[str, None] = OrderedDict()
         self._queue_rows: OrderedDict[str, list[QueueRow]] = OrderedDict()
         self._originations: dict[str, Origination] = {}
@@ -122,7 +98,7 @@ class Fold:
 
     @property
     def open_calls(self) -> int:
-        return len({id(call) for call in self._by_linked_id.values()})
+        return len(self._open.each())
 
     def know(self, origination: Origination) -> None:
         """Tell of a call that the gateway placed, before the rows that show it."""
@@ -149,7 +125,7 @@ class Fold:
             case QueueRow():
                 self._take_queue_row(row)
             case Gap() | ClockStep():
-                for call in self._open():
+                for call in self._open.each():
                     call.facts.gap = True
                     self._touch(call)
             case ChannelsAlive():
@@ -182,30 +158,25 @@ class Fold:
         if call is None:
             return
         call.facts.take(row)
-        if row.unique_id in call.facts.channels:
-            self._index(call, row)
-        self._join_named(call, row)
-        call = self._by_linked_id[row.linked_id]
+        if row.unique_id in call.facts.channels and self._open.add_channel(row, call):
+            call.facts.queue_rows += self._queue_rows.pop(row.unique_id, [])
+        call = self._join_named(call, row)
         self._touch(call, self._tell(call, row))
         self._weigh(call, row.at)
 
     def _weigh(self, call: OpenCall, at: Instant) -> None:
         """Close the call if it is over, or doubt that it is not."""
-        self._believe(call)
-        if call.facts.all_channels_ended and call.facts.all_ids_ended:
-            if call.facts.queues_told_all:
-                self._close(call)
-            else:
-                self._doubtful[QUEUE_DOUBT][call.id] = (at, call)
-        elif call.facts.all_channels_hung_up:
-            self._doubtful[DOUBT][call.id] = (at, call)
-        elif call.facts.all_ids_ended:
-            self._doubtful[LONG_DOUBT][call.id] = (at, call)
+        self._doubts.remove(call)
+        patience = patience_with(call.facts)
+        if patience == 0:
+            self._close(call)
+        elif patience is not None:
+            self._doubts.add(call, at, patience)
 
     def _call_of(self, row: CelRow) -> OpenCall | None:
         """The row's call, found, joined or opened; None for rows that belong to none."""
-        by_linked_id = self._by_linked_id.get(row.linked_id)
-        by_unique_id = self._by_unique_id.get(row.unique_id)
+        by_linked_id = self._open.of_linked_id(row.linked_id)
+        by_unique_id = self._open.of_channel(row.unique_id)
         if by_linked_id and by_unique_id and by_linked_id is not by_unique_id:
             if self._enters_bridge_of(by_linked_id, row):
                 return self._join_unsaid(by_linked_id, by_unique_id, row.at)
@@ -219,18 +190,18 @@ class Fold:
                 return None
             by_unique_id.facts.gap = True
             by_unique_id.facts.linked_ids.append(row.linked_id)
-            self._by_linked_id[row.linked_id] = by_unique_id
+            self._open.add(row.linked_id, by_unique_id)
             return by_unique_id
         if row.event in NO_CALL_EVENTS or row.channel.startswith("CBAnn/") or row.event == "LINKEDID_END":
             return None
         if row.linked_id in self._over:
             return None
-        if len(self._by_linked_id) >= MOST_OPEN:
+        if self._open.linked_ids >= MOST_OPEN:
             self._lose_the_stalest()
         return self._open_call(row)
 
     def _enters_bridge_of(self, call: OpenCall, row: CelRow) -> bool:
-        return row.event == "BRIDGE_ENTER" and self._by_bridge.get(row.extra.get("bridge_id", "")) is call
+        return row.event == "BRIDGE_ENTER" and self._open.of_bridge(row.extra.get("bridge_id", "")) is call
 
     def _open_call(self, row: CelRow) -> OpenCall:
         # A linked id is made for its first channel, and is that channel's unique id.
@@ -238,21 +209,15 @@ class Fold:
         facts = CallFacts([row.linked_id], row.at, gap=not begins, last_row_at=row.at)
         new_id = call_id(self.node, row.linked_id, row.at)
         call = OpenCall(new_id, facts, self._directory_at(row.at), self._originations.pop(new_id, None))
-        self._by_linked_id[row.linked_id] = call
+        self._open.add(row.linked_id, call)
         return call
 
-    def _index(self, call: OpenCall, row: CelRow) -> None:
-        if row.unique_id not in self._by_unique_id:
-            self._by_unique_id[row.unique_id] = call
-            self._by_name[row.channel] = call
-            call.facts.queue_rows += self._queue_rows.pop(row.unique_id, [])
-
     def _take_queue_row(self, row: QueueRow) -> None:
-        call = self._by_unique_id.get(row.unique_id)
+        call = self._open.of_channel(row.unique_id)
         if call:
             call.facts.queue_rows.append(row)
             self._touch(call)
-            if call.id in self._doubtful[QUEUE_DOUBT]:
+            if self._doubts.about_queues(call):
                 self._weigh(call, row.at)
             return
         self._queue_rows.setdefault(row.unique_id, []).append(row)
@@ -261,19 +226,21 @@ class Fold:
 
     # ── joining ─────────────────────────────────────────────────────────────
 
-    def _join_named(self, call: OpenCall, row: CelRow) -> None:
+    def _join_named(self, call: OpenCall, row: CelRow) -> OpenCall:
+        """The row's call, joined with those that the row names."""
         for name in JOINING.get(row.event, ()):
-            other = self._by_unique_id.get(row.extra.get(name, ""))
+            other = self._open.of_channel(row.extra.get(name, ""))
             if other and other is not call:
                 call = self._merge(call, other, row.at)
         if row.event == "BRIDGE_ENTER" and _is_of_a_call(row):
-            other = self._by_bridge.setdefault(row.extra.get("bridge_id", ""), call)
+            other = self._open.enter_bridge(row.extra.get("bridge_id", ""), call)
             if other is not call:
                 call = self._join_unsaid(call, other, row.at)
         if row.event == "PARK_END" and (retriever := row.extra.get("retriever")):
-            other = self._by_name.get(retriever)
+            other = self._open.of_name(retriever)
             if other and other is not call:
-                self._merge(call, other, row.at)
+                call = self._merge(call, other, row.at)
+        return call
 
     def _join_unsaid(self, one: OpenCall, two: OpenCall, at: Instant) -> OpenCall:
         """Join calls that meet in a bridge. The event that says why may follow.
@@ -292,16 +259,9 @@ class Fold:
         older.merged_ids += [younger.id, *younger.merged_ids]
         older.origination = older.origination or younger.origination
         older.life.absorb(younger.life)
-        for linked_id in younger.facts.linked_ids:
-            self._by_linked_id[linked_id] = older
-        for unique_id, channel in younger.facts.channels.items():
-            self._by_unique_id[unique_id] = older
-            self._by_name[channel.name] = older
-            for stay in channel.stays:
-                if self._by_bridge.get(stay.bridge_id) is younger:
-                    self._by_bridge[stay.bridge_id] = older
+        self._open.hand_over(younger, older)
         self._touched.pop(younger.id, None)
-        self._believe(younger)
+        self._doubts.remove(younger)
         account = self._account(younger)
         if account and younger.life.started:
             self._merged += [(account, one, older.id) for one in (younger.id, *younger.merged_ids)]
@@ -333,7 +293,7 @@ class Fold:
 
     def _fail(self, row: CelRow, error: Exception) -> None:
         """One call's trouble must not become every call's: note it, and go on."""
-        call = self._by_linked_id.get(row.linked_id)
+        call = self._open.of_linked_id(row.linked_id)
         self._failures.append((call.id if call else row.linked_id, repr(error)))
         if call:
             call.facts.gap = True
@@ -362,38 +322,22 @@ class Fold:
             self.unowned += 1
         self._closed += call.facts.linked_ids
         self._touched.pop(call.id, None)
-        self._believe(call)
-        for linked_id in call.facts.linked_ids:
-            self._by_linked_id.pop(linked_id, None)
-            self._over[linked_id] = None
+        self._doubts.remove(call)
+        self._open.remove(call)
+        self._over.update(dict.fromkeys(call.facts.linked_ids))
         while len(self._over) > LATE:
             self._over.popitem(last=False)
-        for unique_id, channel in call.facts.channels.items():
-            self._by_unique_id.pop(unique_id, None)
-            if self._by_name.get(channel.name) is call:
-                self._by_name.pop(channel.name)
-            for stay in channel.stays:
-                if self._by_bridge.get(stay.bridge_id) is call:
-                    self._by_bridge.pop(stay.bridge_id)
 
     def _settle_doubts(self, now: Instant) -> bool:
         """Close what was doubted for long enough; whether there was any."""
         settled = False
-        for patience, doubtful in self._doubtful.items():
-            while doubtful:
-                since, call = next(iter(doubtful.values()))
-                if now - since < patience:
-                    break
-                call.facts.gap = settled = True
-                self._close(call)
+        for call in self._doubts.settled(now):
+            call.facts.gap = settled = True
+            self._close(call)
         return settled
 
-    def _believe(self, call: OpenCall) -> None:
-        for doubtful in self._doubtful.values():
-            doubtful.pop(call.id, None)
-
     def _close_the_dead(self, alive: ChannelsAlive) -> None:
-        for call in self._open():
+        for call in self._open.each():
             lives = not alive.unique_ids.isdisjoint(call.facts.channels)
             if not lives and call.facts.last_row_at < alive.since:
                 self._lose(call)
@@ -403,15 +347,12 @@ class Fold:
 
     def _lose_the_stalest(self) -> None:
         """Calls whose ends were missed must not fill the memory. One that goes on for days has rows now and then."""
-        for call in nsmallest(max(1, MOST_OPEN // 100), self._open(), key=lambda call: call.facts.last_row_at):
+        for call in nsmallest(max(1, MOST_OPEN // 100), self._open.each(), key=lambda call: call.facts.last_row_at):
             self._lose(call)
 
     def _lose(self, call: OpenCall) -> None:
         call.facts.gap = True
         self._close(call, at=call.facts.last_row_at, lost=not call.facts.all_channels_hung_up)
-
-    def _open(self) -> list[OpenCall]:
-        return list({call.id: call for call in self._by_linked_id.values()}.values())
 
     def _touch(self, call: OpenCall, record: CallRecord | None = None) -> None:
         """The call changed; `record`: as it stands now, if that was made already."""

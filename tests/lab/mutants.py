@@ -139,7 +139,9 @@ def _nodes(
     node: ast.AST, slot: Slot | None, rule: str, within: tuple[ast.AST, ...]
 ) -> Iterator[tuple[ast.AST, Slot, str, tuple[ast.AST, ...]]]:
     """Each node that can be changed, where it hangs, the function or class it is in, and what is around it."""
-    if isinstance(node, ast.Assert | ast.arguments | ast.Import | ast.ImportFrom | ast.JoinedStr):
+    if isinstance(node, ast.Assert | ast.arguments | ast.Import | ast.ImportFrom | ast.JoinedStr) or _names_a_type(
+        node
+    ):
         return
     if slot is not None:
         yield node, slot, rule, within
@@ -154,6 +156,10 @@ def _nodes(
             for index, item in enumerate(value):
                 if isinstance(item, ast.AST):
                     yield from _nodes(item, Slot(node, field, index), rule, (*within, node))
+
+
+def _names_a_type(node: ast.AST) -> bool:
+    return isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias"
 
 
 def _changes(node: ast.AST, slot: Slot, within: tuple[ast.AST, ...]) -> Iterator[ast.AST]:

@@ -13,7 +13,7 @@ ID = "019bd5b3-1f00-7abc-8def-000000000001"
 RINGING = f"""
 0.000 CHAN_START   Local/101@gw-ring-0;1 u={ID} l={ID} s@gw-ring
 0.000 CHAN_START   Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring
-0.001 APP_START Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring app=Dial(PJSIP/101-desk/sip:a@127.0.0.1&PJSIP/101-mobile/sip:b@127.0.0.2,9)
+0.001 APP_START Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring cid=+61255501234 app=Dial(PJSIP/101-desk/sip:a@127.0.0.1&PJSIP/101-mobile/sip:b@127.0.0.2,9)
 0.002 CHAN_START   PJSIP/101-desk-1 u=.1 l={ID} s@from-internal
 0.003 CHAN_START   PJSIP/101-mobile-2 u=.2 l={ID} s@from-internal
 """
@@ -49,6 +49,7 @@ def test_answered_on_both_legs() -> None:
         ("+61255501234", "direct", "answered"),
     ]
     assert (record.ring_ms, record.talk_ms) == (1997, 5000)
+    assert record.origin == Origin("click_to_call", ACME.users[0].ref, None)
     assert [[p.number for p in s.parties] for s in record.segments] == [["101", "+61255501234"]]
 
 
@@ -69,6 +70,7 @@ def test_a_user_who_does_not_answer() -> None:
     """
     )
     assert (record.outcome, record.end_reason) == ("no_answer", "user_no_answer")
+    assert record.callee.number == "+61255501234"
     assert {a.result for a in record.attempts} == {"no_answer"}
 
 
@@ -117,6 +119,24 @@ def test_a_call_whose_first_rows_were_missed_is_known_by_its_id() -> None:
     assert record.origin == Origin("click_to_call", placed.user, "ref-7")
     assert (record.caller.user, record.callee.number, record.direction) == (placed.user, "+61255501234", "outbound")
     assert (record.state, record.complete) == ("ended", False)
+
+
+def test_the_user_of_such_a_call_is_its_caller() -> None:
+    """The Local channels left while the two talked; of what came before nothing is heard."""
+    machine = Fold("pbx1", lambda _: NodeDirectory([ACME]), to_e164)
+    machine.know(Origination("acme", ID, "pbx1", ACME.users[0].ref, "+61255501234", None, None, START))
+    for row in rows(f"""
+    4.000 BRIDGE_ENTER PJSIP/trunk-3 u=.3 l={ID} bridge=b2
+    4.001 BRIDGE_ENTER PJSIP/101-desk-1 u=.1 l={ID} bridge=b2
+    9.000 BRIDGE_EXIT  PJSIP/101-desk-1 u=.1 l={ID} bridge=b2
+    9.000 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 16 PJSIP/101-desk-1
+    9.000 BRIDGE_EXIT  PJSIP/trunk-3 u=.3 l={ID} bridge=b2
+    9.001 HANGUP       PJSIP/trunk-3 u=.3 l={ID} 16
+    9.001 LINKEDID_END PJSIP/trunk-3 u=.3 l={ID}
+    """):
+        machine.take(row)
+    record = machine.drain().records[-1]
+    assert (record.outcome, record.hung_up_by, record.talk_ms) == ("answered", "caller", 4999)
 
 
 def test_a_call_that_one_that_was_placed_joins_is_not_the_placed_one() -> None:

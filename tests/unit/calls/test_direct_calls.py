@@ -1,10 +1,7 @@
 """Calls from one party to another, as CEL shows them."""
 
-from dataclasses import replace
-
 import pytest
 
-from gateway.calls.rows import ChannelsAlive, ClockStep, Gap, Row
 from tests.unit.calls.tables import START, fold, rows, told
 
 ANSWERED = """
@@ -74,9 +71,16 @@ def test_declined_though_dialstatus_says_no_answer() -> None:
     assert (record.outcome, record.attempts[0].result) == ("declined", "declined")
 
 
-def test_cancelled_by_the_caller() -> None:
-    record = told(UNANSWERED.format(called="127 -", caller="127 PJSIP/102-0 CANCEL"))
+@pytest.mark.parametrize("cause", ["0", "16", "127"])
+def test_cancelled_by_the_caller(cause: str) -> None:
+    record = told(UNANSWERED.format(called="0 -", caller=f"{cause} PJSIP/102-0 CANCEL"))
     assert (record.outcome, record.attempts[0].result, record.hung_up_by) == ("cancelled", "cancelled", "caller")
+
+
+def test_a_dialplan_that_says_busy_is_not_a_caller_who_hung_up() -> None:
+    """Busy() names the caller's channel, too."""
+    record = told(UNANSWERED.format(called="0 -", caller="17 PJSIP/102-0 NOANSWER"))
+    assert (record.outcome, record.attempts[0].result, record.hung_up_by) == ("no_answer", "no_answer", "system")
 
 
 def test_an_unregistered_device_is_an_attempt_though_it_has_no_channel() -> None:
@@ -133,34 +137,61 @@ def test_every_suffix_folds_and_says_that_it_is_not_complete() -> None:
             assert not record.complete
 
 
-def test_a_call_in_which_asterisks_clock_was_set_says_so_and_the_next_does_not() -> None:
-    feed = rows(ANSWERED)
-    after = [replace(row, unique_id=f"{row.unique_id}9", linked_id=f"{row.linked_id}9") for row in feed]
-    records, _ = fold([*feed[:5], ClockStep(feed[5].at - 60_000_000), *feed[5:], *after])
-    assert [(one.outcome, one.complete) for one in records] == [("answered", False), ("answered", True)]
+def test_two_numbers_rung_at_once_over_one_trunk_are_two_attempts() -> None:
+    record = told("""
+    0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 800@from-internal cid=102 "Bob"
+    0.001 APP_START  PJSIP/102-0 u=.0 l=.0 800@from-internal app=Dial(PJSIP/+61255501234@trunk&PJSIP/+61255501235@trunk)
+    0.002 CHAN_START PJSIP/trunk-1 u=.1 l=.0 s@from-trunk
+    0.003 CHAN_START PJSIP/trunk-2 u=.2 l=.0 s@from-trunk
+    2.000 HANGUP     PJSIP/trunk-1 u=.1 l=.0 17 PJSIP/trunk-1
+    3.000 HANGUP     PJSIP/trunk-2 u=.2 l=.0 21 PJSIP/trunk-2
+    3.001 HANGUP     PJSIP/102-0 u=.0 l=.0 21 dialplan/builtin NOANSWER
+    3.001 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+    """)
+    assert [attempt.result for attempt in record.attempts] == ["busy", "declined"]
 
 
-def test_when_too_many_calls_are_open_the_one_that_was_silent_longest_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.calls.fold.MOST_OPEN", 3)
-    first, *rest = [
-        [replace(row, at=row.at + n, unique_id=f"{row.unique_id}{n}", linked_id=f"{row.linked_id}{n}") for row in feed]
-        for n, feed in enumerate([rows(ANSWERED)] * 4)
+ORIGINATED = """
+0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 s@from-internal cid=102
+2.000 ANSWER     PJSIP/102-0 u=.0 l=.0 s@from-internal app=AppDial2((Outgoing Line))
+"""
+QUEUED = """
+2.001 APP_START  PJSIP/102-0 u=.0 l=.0 700@from-internal app=Queue(support,tT,,,12)
+5.000 APP_END    PJSIP/102-0 u=.0 l=.0 700@from-internal app=Queue(support,tT,,,12)
+5.000 HANGUP     PJSIP/102-0 u=.0 l=.0 0 PJSIP/102-0 CANCEL
+5.000 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+"""
+IN_VAIN = """
+2.001 APP_START  PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,3)
+2.002 CHAN_START PJSIP/103-1 u=.1 l=.0 s@from-internal
+5.000 HANGUP     PJSIP/103-1 u=.1 l=.0 0
+5.000 APP_END    PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,3)
+5.000 HANGUP     PJSIP/102-0 u=.0 l=.0 16 dialplan/builtin NOANSWER
+5.001 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+"""
+
+
+def test_where_a_program_called_for_a_user_is_where_the_dialplan_first_stood() -> None:
+    record = told(ORIGINATED + QUEUED)
+    assert (record.caller.number, record.callee.number, record.outcome) == ("102", "700", "abandoned")
+
+
+def test_a_user_whom_a_program_rang_first_answered_though_nobody_else_did() -> None:
+    record = told(ORIGINATED + IN_VAIN)
+    assert [(one.device, one.result, one.answered_at) for one in record.attempts] == [
+        ("PJSIP/102", "answered", START + 2_000_000),
+        ("PJSIP/103", "no_answer", None),
     ]
-    begun = [row for feed in rest for row in feed[:3]]
-    records, events = fold([*first[:3], *begun[:3], *first[3:5], *begun[3:], *first[5:]])
-    over = {one.linked_ids[0][-1]: (one.outcome, one.complete) for one in records if one.settled}
-    assert over == {"0": ("answered", True), "1": ("lost", False)}
-    assert [event.type for event in events].count("call.ended") == 2
+    assert (record.outcome, record.answered_at, record.complete) == ("no_answer", None, True)
 
 
-def test_a_channel_that_ended_unheard_does_not_hold_up_the_end_of_its_call() -> None:
-    """The caller hung up in a gap; of the callee the end is heard."""
-    feed = rows(ANSWERED)
-    back = START + 6_000_000
-    alive = ChannelsAlive(back + 1, back, frozenset((feed[2].unique_id,)))
-    heard: list[Row] = [*feed[:7], Gap(back), alive, *feed[11:]]
-    records, events = fold(heard)
-    assert [(one.outcome, one.settled, one.complete, one.talk_ms) for one in records] == [
-        ("answered", True, False, 3998)
-    ]
-    assert [event.type for event in events].count("call.ended") == 1
+def test_such_a_user_who_is_connected_and_was_not_seen_to_answer_is_said_to_be_incomplete() -> None:
+    table = ORIGINATED.replace("ANSWER  ", "NOTHING ") + IN_VAIN.replace(
+        "5.000 HANGUP     PJSIP/103-1",
+        """3.000 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.0 bridge=b
+3.001 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 bridge=b
+5.000 BRIDGE_EXIT PJSIP/103-1 u=.1 l=.0 bridge=b
+5.000 BRIDGE_EXIT PJSIP/102-0 u=.0 l=.0 bridge=b
+5.000 HANGUP     PJSIP/103-1""",
+    )
+    assert not told(table).complete
