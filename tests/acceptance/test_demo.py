@@ -55,14 +55,15 @@ def test_ctrl_c_at_any_moment_leaves_nothing(scratch: Path, moment: str) -> None
 def test_a_browser_and_a_webhook_on_the_running_demo_and_ctrl_c_at_its_end(scratch: Path, tmp_path: Path) -> None:
     with Terminal(DEMO, scratch) as demo:
         demo.wait_until(lambda: "curl" in demo.shown.partition(EVERYTHING_RUNS)[2], "everything runs")
-        url, key, password = (_after(label, demo.shown) for label in (r"URL +", r"key +", r"login admin, password "))
+        told = demo.shown.partition(EVERYTHING_RUNS)[2]
+        url, key, password = (_after(label, told) for label in ("URL", "key", "password"))
         with chromium(tmp_path / "profile") as browser:
             seen = drive_console(browser, url, "admin", password, user="101", destination=DESTINATION)
         assert seen["address_allowed_before"]
         assert [len(seen[kind]["answer"]["data"]) > 0 for kind in ("user-calls", "ring-group-calls")] == [True, True]
         call_id = _talked_and_ended(url, key, seen["call"])
-        told = f"webhook call.ended of {call_id}, signature right"
-        demo.wait_until(lambda: told in demo.shown, "the webhook arrives")
+        arrived = f"webhook call.ended of {call_id}, signature right"
+        demo.wait_until(lambda: arrived in demo.shown, "the webhook arrives")
 
         started = demo.commands()
         assert all(part in started for part in ("asterisk -f", "phone_process", "gateway serve", "postgres")), started
@@ -98,6 +99,6 @@ def _directories(demo: Terminal, scratch: Path) -> set[Path]:
 
 
 def _after(label: str, text: str) -> str:
-    found = re.search(rf"{label}(\S+)", text)
+    found = re.search(rf"\b{label} +(\S+)", text)
     assert found, text
     return found[1]
