@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.asterisk.cel_csv import RECORD_START, cel_row
+from gateway.asterisk.noted_steps import NotedSteps
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Tail
@@ -24,7 +25,6 @@ CEL = "journal"
 QUEUE = "queue_log"
 POLL_SECONDS = 0.05
 LONGEST_QUEUE_SECONDS = 86_400
-STEP_KEPT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -54,14 +54,13 @@ class JournalSource:
         self._news = asyncio.Event()
         self._at_end: dict[type[Row], Row] = {}
         self._at_end_given: list[Row] = []
-        self._steps: list[tuple[ClockStep, float]] = []
-        self._steps_given = 0
+        self._steps = NotedSteps()
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
         """See `source.Source`."""
         cel = self._read_cel(positions.get(CEL), limit)
         queue = self._read_queue(positions.get(QUEUE), cel, limit)
-        rows = [*self._noted_steps(), *queue.rows, *cel.rows]
+        rows = [*queue.rows, *cel.rows]
         at_end = cel.at_end and queue.at_end
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
@@ -92,8 +91,7 @@ class JournalSource:
             if self._at_end[type(row)] is row:
                 del self._at_end[type(row)]
         self._at_end_given = []
-        del self._steps[: self._steps_given]
-        self._steps_given = 0
+        self._steps.committed()
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Gives it when all rows of the files were read."""
@@ -104,20 +102,15 @@ class JournalSource:
         self._at_end[Watermark] = watermark
 
     def note_step(self, step: ClockStep) -> None:
-        """Gives it before the rows that come next, unless nobody reads as yet."""
-        self._steps.append((step, time.monotonic()))
-
-    def _noted_steps(self) -> list[Row]:
-        while self._steps and self._steps[0][1] < time.monotonic() - STEP_KEPT_SECONDS:
-            del self._steps[0]
-        self._steps_given = len(self._steps)
-        return [step for step, _ in self._steps]
+        """Gives it among the rows of the files, after those that were there when it was noted."""
+        self._steps.note(step, self._cel.end())
 
     def _has_changed(self) -> bool:
         return bool(self._at_end) or self._cel.has_changed() or (self._queue is not None and self._queue.has_changed())
 
     def _read_cel(self, position: Position | None, limit: int) -> _Reading:
         reading = _Reading(position)
+        self._steps.begin(position)
         while not reading.at_end and len(reading.rows) < limit:
             chunk = self._cel.read(reading.position)
             reading.skipped += chunk.skipped
@@ -127,6 +120,7 @@ class JournalSource:
             for record, after in chunk.records:
                 if len(reading.rows) >= limit:
                     return reading
+                reading.rows += self._steps.due(reading.position)
                 reading.position = Position(chunk.file_id, after)
                 try:
                     row = cel_row(record)
@@ -136,6 +130,7 @@ class JournalSource:
                 if row is not None:
                     reading.rows.append(row)
             reading.position = chunk.position or reading.position
+            reading.rows += self._steps.due(reading.position)
             reading.at_end = chunk.at_end
         return reading
 

@@ -114,6 +114,15 @@ class Tail:
         except FileNotFoundError:
             return 0
 
+    def end(self) -> Position | None:
+        """Of the file that is being written; None where it is not there, or no line of it is."""
+        try:
+            identity, size = _identify(self._path), os.stat(self._path).st_size
+        except OSError:
+            return None
+        position = Position(identity or "", size)
+        return position if beginning(position) else None
+
     def has_changed(self) -> bool:
         """Whether the file is another or has another size than at the last read."""
         return self._state() != self._seen
@@ -253,6 +262,11 @@ def _written(path: Path, status: os.stat_result) -> tuple[int, int]:
         found = None
     began = int(float(found[0]) * 1_000_000) if found else status.st_mtime_ns // 1000
     return began, status.st_mtime_ns
+
+
+def beginning(position: Position) -> str:
+    """What tells the file of this position from others, however it is packed; "" while no line of it is whole."""
+    return position.file_id.partition(":")[2]
 
 
 def _head(path: Path) -> str:

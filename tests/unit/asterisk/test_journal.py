@@ -365,21 +365,49 @@ async def test_a_watermark_is_given_at_the_end_alone_until_it_is_committed(journ
     assert (await journal.source.read(batch.positions, 10)).rows == []
 
 
-async def test_a_clock_that_was_set_is_told_until_it_is_committed_and_not_long_after(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step = ClockStep(5)
-    journal.write(cel(1))
-    journal.source.note_step(step)
+async def test_a_clock_that_was_set_is_told_where_it_was_set_until_it_is_committed(journal: Journal) -> None:
+    """However late it is read."""
+    journal.write(cel(1), cel(2))
+    journal.source.note_step(ClockStep(5))
+    journal.write(cel(3))
     for _ in range(2):  # The first time it was not committed.
         batch = await journal.source.read({}, 10)
-        assert [type(row) for row in batch.rows] == [ClockStep, CelRow]
+        assert [type(row) for row in batch.rows] == [CelRow, CelRow, ClockStep, CelRow]
     journal.source.note_step(ClockStep(6))
     journal.source.release(batch.positions)
     assert (await journal.source.read(batch.positions, 10)).rows == [ClockStep(6)]
-    monkeypatch.setattr("gateway.asterisk.journal.STEP_KEPT_SECONDS", 0.0)
-    await asyncio.sleep(0.001)
+    journal.source.release(batch.positions)
     assert (await journal.source.read(batch.positions, 10)).rows == []
+
+
+async def test_a_clock_that_was_set_before_any_journal_is_told_first(journal: Journal) -> None:
+    journal.source.note_step(ClockStep(5))
+    journal.write(cel(1))
+    assert [type(row) for row in (await journal.source.read({}, 10)).rows] == [ClockStep, CelRow]
+
+
+async def test_a_clock_that_was_set_at_the_end_of_a_rotated_file_is_told_between_the_two(journal: Journal) -> None:
+    journal.write(cel(1), cel(2))
+    where = (await journal.source.read({}, 1)).positions
+    journal.source.note_step(ClockStep(5))
+    journal.rotate()
+    journal.write(cel(3))
+    rows: list[Row] = []
+    for _ in range(5):
+        batch = await journal.source.read(where, 1)
+        journal.source.release(batch.positions)
+        rows, where = rows + batch.rows, batch.positions
+    assert [type(row) for row in rows] == [CelRow, ClockStep, CelRow]
+
+
+async def test_who_takes_over_behind_a_clock_that_was_set_does_not_tell_of_it_again(journal: Journal) -> None:
+    standby = journal.new_source()
+    journal.write(cel(1))
+    standby.note_step(ClockStep(5))
+    journal.write(cel(2))
+    where = (await journal.source.read({}, 10)).positions
+    journal.write(cel(3))
+    assert [type(row) for row in (await standby.read(where, 10)).rows] == [CelRow]
 
 
 async def test_waiting_ends_by_a_wake_or_by_growth(journal: Journal) -> None:
