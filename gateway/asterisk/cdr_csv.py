@@ -14,7 +14,8 @@ import re
 from datetime import datetime, timedelta, tzinfo
 
 from gateway.asterisk.long_texts import cut
-from gateway.calls.cdr import RESULTS, CdrRow
+from gateway.calls.cdr import RESULTS
+from gateway.calls.cdr_rows import CdrRow
 from gateway.calls.instant import from_datetime
 from gateway.calls.rows import Instant
 

@@ -10,7 +10,8 @@ import typer
 
 from gateway.asterisk.cdr_csv import cdr_fields, cdr_row, fits, offset_seconds
 from gateway.asterisk.recorded import NamedFile, Recorded
-from gateway.calls.cdr import CdrCalls, CdrRow, call_of
+from gateway.calls.cdr import call_of
+from gateway.calls.cdr_rows import CdrCalls, CdrRow
 from gateway.calls.directory import DirectoryHistory
 from gateway.cli.run import connection, fail, run, settings
 from gateway.cli.streams import Format, Formats, QueueLogs, Streams

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.asterisk.cdr_csv import cdr_fields, cdr_row
-from gateway.calls.cdr import CdrCalls, CdrRow, call_of
+from gateway.calls.cdr import call_of
+from gateway.calls.cdr_rows import CdrCalls, CdrRow
 from gateway.calls.directory import NodeDirectory
 from gateway.calls.document import as_text, call_document
 from gateway.calls.record import CallRecord

@@ -151,6 +151,22 @@ def test_two_numbers_rung_at_once_over_one_trunk_are_two_attempts() -> None:
     assert [attempt.result for attempt in record.attempts] == ["busy", "declined"]
 
 
+WANTED = ["Echo()", "VoiceMailMain(102@default)", "ConfBridge(800)", "MeetMe(800)", "Page(PJSIP/103)"]
+
+
+@pytest.mark.parametrize("app", WANTED)
+def test_an_application_that_the_caller_wanted_is_an_answer_by_nobody(app: str) -> None:
+    record = told(f"""
+    0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 800@from-internal cid=102 "Bob"
+    0.001 ANSWER       PJSIP/102-0 u=.0 l=.0 800@from-internal
+    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 800@from-internal app={app}
+    2.000 APP_END      PJSIP/102-0 u=.0 l=.0 800@from-internal app={app}
+    2.000 HANGUP       PJSIP/102-0 u=.0 l=.0 16 PJSIP/102-0
+    2.000 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+    """)
+    assert (record.outcome, record.answered_by, record.hung_up_by) == ("answered", None, "caller")
+
+
 ORIGINATED = """
 0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 s@from-internal cid=102
 2.000 ANSWER     PJSIP/102-0 u=.0 l=.0 s@from-internal app=AppDial2((Outgoing Line))
