@@ -24,10 +24,11 @@ delete from events where account_id = $1 and sequence in (
         (select max(sequence) from events where account_id = $1))
     order by sequence limit $3)
 """
+# Also those that wait for an endpoint that is off: there is nothing left to be sent.
 OLD_DELIVERIES = """
 delete from webhook_deliveries where (account_id, webhook_id, sequence) in (
     select d.account_id, d.webhook_id, d.sequence from webhook_deliveries d
-    where d.account_id = $1 and d.state <> 'pending'
+    where d.account_id = $1
       and d.sequence < coalesce((select min(sequence) from events where account_id = $1), 0)
     limit $2)
 """

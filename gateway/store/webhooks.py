@@ -42,11 +42,13 @@ where w.account_id = endpoint.account_id and w.id = endpoint.id
 returning endpoint.up_to < endpoint.last_sequence as more
 """
 
+# One whose event is kept no more is sent to nobody, and must not stand before the others.
 CLAIM = """
 with due as (
     select d.account_id, d.webhook_id, d.sequence
     from webhook_deliveries d
     join webhooks w on w.account_id = d.account_id and w.id = d.webhook_id and w.enabled
+    join events e on e.account_id = d.account_id and e.sequence = d.sequence
     where d.state = 'pending' and d.next_try_at <= now()
       and not exists (
           select from webhook_deliveries earlier
@@ -71,6 +73,7 @@ NEXT_DUE = """
 select extract(epoch from min(d.next_try_at) - now())::float8
 from webhook_deliveries d
 join webhooks w on w.account_id = d.account_id and w.id = d.webhook_id and w.enabled
+join events e on e.account_id = d.account_id and e.sequence = d.sequence
 where d.state = 'pending'
   and not exists (
       select from webhook_deliveries earlier

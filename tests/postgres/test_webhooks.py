@@ -8,6 +8,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -16,7 +17,7 @@ from gateway.calls.record import DomainEvent
 from gateway.events import dispatcher as dispatching
 from gateway.events.dispatcher import Dispatcher
 from gateway.events.secrets import SecretBox, new_secret
-from gateway.store import event_log, webhooks
+from gateway.store import event_log, retention, webhooks
 from gateway.store.calls import append_events
 from gateway.store.connection import Pool
 from tests.postgres.fresh_database import new_database, running_server
@@ -288,6 +289,27 @@ async def test_what_an_endpoint_missed_while_it_was_off_is_made_up_for_in_portio
     async with dispatching_to(pool, box, receiver):
         await tell(pool, *[(CALL_B, "call.ringing")] * 10)
         await settled(pool, count=10)
+
+
+async def test_an_endpoint_that_was_off_for_longer_than_events_are_kept_holds_up_nobody(
+    pool: Pool, box: SecretBox
+) -> None:
+    receiver = Receiver(new_secret())
+    async with pool.acquire() as connection:
+        await webhooks.create(connection, "acme", "off", "http://127.0.0.1:9/", box.seal(receiver.secret), ())
+    await tell(pool, *((str(UUID(int=number)), "call.started") for number in range(dispatching.AT_ONCE + 1)))
+    assert not await webhooks.enqueue(pool)
+    await tell(pool, (CALL_A, "call.started"))
+    await pool.execute("update webhooks set enabled = false")
+    await pool.execute("delete from events where sequence <= $1", dispatching.AT_ONCE + 1)
+    await pool.execute("update webhooks set enabled = true")
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_B, "call.started"))
+        await receiver.wait_for(1)
+    waiting = "select count(*) from webhook_deliveries where sequence <= $1"
+    assert await pool.fetchval(waiting, dispatching.AT_ONCE + 1) == dispatching.AT_ONCE + 1
+    await retention.prune(pool, timedelta(days=30))
+    assert await pool.fetchval(waiting, dispatching.AT_ONCE + 1) == 0
 
 
 async def test_no_secret_is_readable_in_the_database(pool: Pool, box: SecretBox) -> None:
