@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -20,6 +21,9 @@ from gateway.store import webhooks
 from gateway.store.connection import DRIVER_ERRORS, Pool, told_to_end
 
 AT_ONCE = 20
+MOST_TO_ONE = 5
+"""To one endpoint at once, and once as many when it is claimed for: one that does not answer leaves room for others."""
+
 TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 5.0
 SHORTEST_WAIT_SECONDS = 0.05
@@ -38,11 +42,13 @@ class Dispatcher:
         self._box = box
         self._transport = checked_transport(allowed_networks)
         self._wake = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], webhooks.Endpoint] = {}
 
     async def run(self) -> None:
         """Until cancelled; a database that is away is waited for."""
-        async with httpx.AsyncClient(transport=self._transport, follow_redirects=False) as client:
+        async with httpx.AsyncClient(
+            transport=self._transport, follow_redirects=False, timeout=TIMEOUT_SECONDS
+        ) as client:
             try:
                 while True:
                     try:
@@ -75,20 +81,26 @@ class Dispatcher:
         self._wake.clear()
         if await webhooks.enqueue(self._pool):
             self._wake.set()
-        free = AT_ONCE - len(self._sending)
-        for delivery in await webhooks.claim(self._pool, free) if free else ():
+        free = min(MOST_TO_ONE, AT_ONCE - len(self._sending))
+        claimed = await webhooks.claim(self._pool, free, self._busy()) if free else []
+        for delivery in claimed:
             task = asyncio.create_task(self._deliver(client, delivery))
-            self._sending.add(task)
+            self._sending[task] = delivery.endpoint
             task.add_done_callback(self._finished)
-        seconds = await webhooks.next_due_seconds(self._pool) if len(self._sending) < AT_ONCE else None
+        if claimed and len(claimed) == free:
+            self._wake.set()
+        seconds = await webhooks.next_due_seconds(self._pool, self._busy()) if len(self._sending) < AT_ONCE else None
         wait = POLL_SECONDS if seconds is None else min(POLL_SECONDS, max(seconds, SHORTEST_WAIT_SECONDS))
         with contextlib.suppress(TimeoutError):
             # Not wait_for: before Python 3.12 it loses a cancellation that meets the wake-up.
             async with asyncio.timeout(wait):
                 await self._wake.wait()
 
+    def _busy(self) -> list[webhooks.Endpoint]:
+        return [endpoint for endpoint, count in Counter(self._sending.values()).items() if count >= MOST_TO_ONE]
+
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
+        del self._sending[task]
         self._wake.set()
 
     async def _stop_sending(self) -> None:

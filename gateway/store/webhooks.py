@@ -5,9 +5,10 @@ order of sequence, under the endpoint's row lock: each event once. Of one call's
 one endpoint only the earliest pending is due, so that their order is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from asyncpg import Record
 
@@ -51,6 +52,9 @@ with due as (
     join events e on e.account_id = d.account_id and e.sequence = d.sequence
     where d.state = 'pending' and d.next_try_at <= now()
       and not exists (
+          select from unnest($3::text[], $4::text[]) as busy (account_id, id)
+          where busy.account_id = d.account_id and busy.id = d.webhook_id)
+      and not exists (
           select from webhook_deliveries earlier
           where earlier.account_id = d.account_id and earlier.webhook_id = d.webhook_id
             and earlier.call_id = d.call_id and earlier.state = 'pending' and earlier.sequence < d.sequence)
@@ -76,10 +80,16 @@ join webhooks w on w.account_id = d.account_id and w.id = d.webhook_id and w.ena
 join events e on e.account_id = d.account_id and e.sequence = d.sequence
 where d.state = 'pending'
   and not exists (
+      select from unnest($1::text[], $2::text[]) as busy (account_id, id)
+      where busy.account_id = d.account_id and busy.id = d.webhook_id)
+  and not exists (
       select from webhook_deliveries earlier
       where earlier.account_id = d.account_id and earlier.webhook_id = d.webhook_id
         and earlier.call_id = d.call_id and earlier.state = 'pending' and earlier.sequence < d.sequence)
 """
+
+Endpoint: TypeAlias = tuple[str, str]
+"""Account and id."""
 
 COLUMNS = "account_id, id, url, event_types, enabled, created_at"
 
@@ -124,6 +134,10 @@ class Delivery:
     type: str
     occurred_at: datetime
     data: str
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.account, self.webhook_id
 
 
 async def create(
@@ -226,9 +240,10 @@ async def enqueue(pool: Pool) -> bool:
     return any(record["more"] for record in await pool.fetch(ENQUEUE, ENQUEUE_AT_ONCE))
 
 
-async def claim(pool: Pool, limit: int) -> list[Delivery]:
-    """Take up to `limit` due deliveries; they are this dispatcher's for `CLAIM_SECONDS`."""
-    records = await pool.fetch(CLAIM, limit, CLAIM_SECONDS)
+async def claim(pool: Pool, limit: int, busy: Collection[Endpoint] = ()) -> list[Delivery]:
+    """Take up to `limit` due deliveries, none to those that are `busy`; they are this dispatcher's for
+    `CLAIM_SECONDS`."""
+    records = await pool.fetch(CLAIM, limit, CLAIM_SECONDS, *_columns(busy))
     return [
         Delivery(
             r["account_id"],
@@ -297,7 +312,11 @@ async def disable(pool: Pool, account: str, webhook_id: str) -> None:
     )
 
 
-async def next_due_seconds(pool: Pool) -> float | None:
-    """Seconds until the earliest delivery may be tried; None where none waits."""
-    value = await pool.fetchval(NEXT_DUE)
+async def next_due_seconds(pool: Pool, busy: Collection[Endpoint] = ()) -> float | None:
+    """Seconds until the earliest delivery to others than the `busy` may be tried; None where none waits."""
+    value = await pool.fetchval(NEXT_DUE, *_columns(busy))
     return None if value is None else max(0.0, float(value))
+
+
+def _columns(endpoints: Collection[Endpoint]) -> tuple[list[str], list[str]]:
+    return [account for account, _ in endpoints], [webhook_id for _, webhook_id in endpoints]

@@ -182,6 +182,37 @@ async def test_an_endpoint_that_does_not_answer_holds_up_no_other_call(
     assert [d.tries for d in deliveries] == [2, 1]
 
 
+async def test_an_endpoint_that_does_not_answer_holds_up_no_other_endpoint(
+    pool: Pool, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "TIMEOUT_SECONDS", 300.0)
+    silent = Receiver(new_secret(), answer=lambda _body: None)
+    receiver = Receiver(new_secret())
+    calls = [str(UUID(int=number)) for number in range(3 * dispatching.AT_ONCE)]
+    async with listening(silent), pool.acquire() as connection:
+        await webhooks.create(connection, "other", "silent", silent.url, box.seal(silent.secret), ())
+        await tell(pool, *((call, "call.started") for call in calls), account="other")
+        async with dispatching_to(pool, box, receiver):
+            await silent.wait_for(dispatching.MOST_TO_ONE)
+            await tell(pool, *((call, "call.started") for call in calls))
+            await receiver.wait_for(len(calls), timeout=50)
+            assert len(silent.received) < 2 * dispatching.MOST_TO_ONE
+
+
+async def test_an_endpoint_has_all_of_the_time_that_is_told(
+    pool: Pool, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than httpx would wait by itself."""
+    monkeypatch.setattr(dispatching, "TIMEOUT_SECONDS", 6.0)
+    receiver = Receiver(new_secret(), answer=lambda _body: None)
+    async with dispatching_to(pool, box, receiver):
+        await tell(pool, (CALL_A, "call.started"))
+        async with asyncio.timeout(30):
+            while (error := await pool.fetchval("select last_error from webhook_deliveries")) is None:
+                await asyncio.sleep(0.05)
+    assert error == "no answer in 6 s"
+
+
 async def test_an_endpoint_that_is_gone_is_switched_off(pool: Pool, box: SecretBox) -> None:
     receiver = Receiver(new_secret(), answer=lambda _body: 410)
     async with dispatching_to(pool, box, receiver):
