@@ -22,6 +22,7 @@ ProblemCode: TypeAlias = Literal[
     "idempotency_in_progress",
     "too_many_keys",
     "too_many_networks",
+    "too_many_webhooks",
     "body_too_large",
     "unsupported_media_type",
     "invalid_request",

@@ -15,7 +15,7 @@ from gateway.api.auth import Caller, needs
 from gateway.api.bodies import read_body
 from gateway.api.context import context_of
 from gateway.api.parameters import validated
-from gateway.api.problems import Fault, invalid, not_found
+from gateway.api.problems import Fault, Problem, invalid, not_found
 from gateway.calls.instant import from_datetime, to_text
 from gateway.events.envelope import event_text
 from gateway.events.event_types import EVENT_TYPES
@@ -24,6 +24,8 @@ from gateway.store import audit, event_log, webhooks
 
 DELIVERIES_SHOWN = 100
 MOST_SEQUENCE = 2**63 - 1
+MOST_WEBHOOKS = 100
+"""Each event is written once for each of them; those who ask at the same moment may pass it by a few."""
 
 
 def webhook_routes(box: SecretBox) -> list[BaseRoute]:
@@ -133,6 +135,8 @@ async def create_webhook(request: Request, caller: Caller, box: SecretBox) -> Re
     webhook_id = f"wh_{secrets.token_hex(8)}"
     secret = new_secret()
     async with pool.acquire() as connection, connection.transaction():
+        if await webhooks.count(connection, caller.account) >= MOST_WEBHOOKS:
+            raise Problem(409, "too_many_webhooks", f"The account has {MOST_WEBHOOKS} webhooks: delete some.")
         await webhooks.create(
             connection, caller.account, webhook_id, wanted.url, box.seal(secret), sorted(set(wanted.event_types))
         )

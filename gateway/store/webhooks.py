@@ -162,6 +162,11 @@ async def list_webhooks(pool: Pool, account: str) -> list[Webhook]:
     return [_webhook(record) for record in records]
 
 
+async def count(connection: Connection, account: str) -> int:
+    found: int = await connection.fetchval("select count(*) from webhooks where account_id = $1", account)
+    return found
+
+
 async def get(pool: Pool, account: str, webhook_id: str) -> Webhook | None:
     record = await pool.fetchrow(
         f"select {COLUMNS} from webhooks where account_id = $1 and id = $2", account, webhook_id

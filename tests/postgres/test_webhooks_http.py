@@ -83,6 +83,15 @@ async def test_the_secret_is_shown_on_creation_alone(client: httpx.AsyncClient) 
     assert (await client.get("/v1/webhooks")).json() == {"data": [shown]}
 
 
+async def test_an_account_has_so_many_endpoints(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.events.routes.MOST_WEBHOOKS", 2)
+    made = [await client.post("/v1/webhooks", json={"url": "https://example.com/"}) for _ in range(3)]
+    assert [answer.status_code for answer in made] == [201, 201, 409]
+    assert made[-1].json()["code"] == "too_many_webhooks"
+    await client.delete(made[0].headers["location"])
+    assert (await client.post("/v1/webhooks", json={"url": "https://example.com/"})).status_code == 201
+
+
 async def test_an_endpoint_is_changed_and_deleted(client: httpx.AsyncClient, pool: Pool) -> None:
     path = f"/v1/webhooks/{(await make(client))['id']}"
     changed = await client.patch(path, json={"enabled": False, "url": "https://crm.example/other"})
