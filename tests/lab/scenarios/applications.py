@@ -242,6 +242,28 @@ async def originated_in_vain(lab: Lab) -> Expected:
     return Expected("declined", "internal", "101", None, attempts, answered_by="")
 
 
+async def originated_nobody_answers(lab: Lab) -> Expected:
+    """Alice answers, and whom the program calls for her does not."""
+    await lab.desk.behave(answer_after=0.3)
+    mark = len(lab.desk.seen)
+    await originated(lab, "103")
+    await (await rung(lab.desk, mark)).saw("over")
+    attempts = (Rang("PJSIP/101-desk", "answered", "click_to_call"), Rang("PJSIP/103", "no_answer"))
+    return Expected("no_answer", "internal", "101", "103", attempts, "system", answered_by="")
+
+
+async def completed_when_free(lab: Lab) -> list[Expected]:
+    """Carol is busy; once she is free again, a program rings Alice and calls Carol for her.
+
+    Asterisk's own call completion (CCSS) knows no phones of PJSIP, so that programs do it.
+    """
+    await lab.carol.behave(code=486)
+    near = await dial(lab.desk, "103")
+    await near.saw("over")
+    busy = Expected("busy", "internal", "101", "103", (Rang("PJSIP/103", "busy"),), "callee")
+    return [busy, await originated_by_another_program(lab)]
+
+
 async def hung_up_by_operator(lab: Lab) -> Expected:
     pair = await connect(lab.bob, "103", lab.carol)
     await talk_a_little()
@@ -319,6 +341,8 @@ SCENARIOS: tuple[Play, ...] = (
     originated_by_another_program,
     originated_to_the_outside,
     originated_in_vain,
+    originated_nobody_answers,
+    completed_when_free,
     hung_up_by_operator,
     hung_up_by_operator_while_ringing,
     restarted_mid_call,
@@ -332,6 +356,8 @@ FOREIGN: tuple[Play, ...] = (
     outside_by_keypad,
     originated_to_the_outside,
     originated_in_vain,
+    originated_nobody_answers,
+    completed_when_free,
     hung_up_by_operator,
     hung_up_by_operator_while_ringing,
 )

@@ -111,6 +111,39 @@ async def queue_turns_second_answers(lab: Lab) -> Expected:
     )
 
 
+async def _first_answers(lab: Lab, extension: str, queue: str) -> Expected:
+    """One agent at a time is rung, whom the strategy chooses, and answers."""
+    since = len(lab.bob.seen), len(lab.carol.seen)
+    for phone in (lab.bob, lab.carol):
+        await phone.behave(answer_after=0.3)
+    did = f"+61290000{extension}"
+    await lab.carrier.call(did)
+    chosen, _ = await _rung_first(lab, since)
+    mark = since[1] if chosen is lab.carol else since[0]
+    await chosen.wait_for("talking", since=mark)
+    await talk_a_little()
+    await chosen.hang_up()
+    talk = await conversation(chosen, mark, MOBILE, chosen.name)
+    attempts = (rung(f"PJSIP/{chosen.name}", "answered"),)
+    return Expected("answered", "inbound", MOBILE, did, attempts, "callee", ((queue, "answered"),), talks=(talk,))
+
+
+async def queue_least_recent(lab: Lab) -> Expected:
+    return await _first_answers(lab, "713", "recent")
+
+
+async def queue_fewest_calls(lab: Lab) -> Expected:
+    return await _first_answers(lab, "714", "fewest")
+
+
+async def queue_random(lab: Lab) -> Expected:
+    return await _first_answers(lab, "715", "chance")
+
+
+async def queue_random_by_penalty(lab: Lab) -> Expected:
+    return await _first_answers(lab, "716", "weighted")
+
+
 async def queue_agent_declines(lab: Lab) -> Expected:
     """Strategy linear: the first declines, and the next is rung."""
     await lab.bob.behave(code=603)
@@ -413,6 +446,10 @@ SCENARIOS: tuple[Play, ...] = (
     queue_two_callers,
     queue_full,
     queue_abandoned_at_once,
+    queue_least_recent,
+    queue_fewest_calls,
+    queue_random,
+    queue_random_by_penalty,
 )
 
 FOREIGN = SCENARIOS
