@@ -13,9 +13,11 @@ WHOLE_RANGE = ("text/csv", "application/x-ndjson")
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """`answers`: the model of each status, None where there is no body. `problems`: the errors that are its own.
+    """`answers`: the model of each status, None where there is no body; the usual one first, which is the one that
+    some generated clients know. `problems`: the errors that are its own.
 
     `also`: in which other forms a page's rows leave. `parameters`, `body`: examples, which the tests send.
+    `leads_to`: the ids of the operations whose path is completed by what the usual answer holds.
     """
 
     id: str
@@ -27,6 +29,7 @@ class Documented:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     idempotent: bool = False
+    leads_to: tuple[str, ...] = ()
 
 
 _NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30", "limit": 30}
@@ -83,6 +86,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (409,),
         body={"user": "101", "to": "+61255501234", "reference": "crm-4711"},
         idempotent=True,
+        leads_to=("get_call", "get_timeline", "hang_up"),
     ),
     ("POST", "/v1/calls/check"): Documented(
         "check_call",
@@ -93,7 +97,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         body={"user": "101", "to": "+61255501234"},
     ),
     ("POST", "/v1/calls/{id}/hangup"): Documented(
-        "hang_up", "Placing calls", "End an open call", {200: calls.Call, 202: calls.Call}, (409,)
+        "hang_up", "Placing calls", "End an open call", {202: calls.Call, 200: calls.Call}, (409,)
     ),
     ("GET", "/v1/users"): Documented(
         "list_users", "Directory", "Users, with each device's state now", {200: people.UserPage}, (409,)
@@ -115,6 +119,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         {201: access.MadeKey},
         (409,),
         body={"name": "CRM", "scopes": ["calls:read", "calls:write"]},
+        leads_to=("revoke_key",),
     ),
     ("DELETE", "/v1/api-keys/{id}"): Documented("revoke_key", "Access", "Revoke a key", {204: None}),
     ("GET", "/v1/allowed-networks"): Documented(
@@ -124,9 +129,10 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "allow_network",
         "Access",
         "Let an address or network in",
-        {200: access.AllowedNetwork, 201: access.AllowedNetwork},
+        {201: access.AllowedNetwork, 200: access.AllowedNetwork},
         (409,),
         body={"network": "192.0.2.0/24", "note": "office"},
+        leads_to=("remove_network",),
     ),
     ("DELETE", "/v1/allowed-networks/{network}"): Documented(
         "remove_network", "Access", "Let a network in no more", {204: None}
@@ -152,6 +158,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "Have events sent",
         {201: events.MadeWebhook},
         body={"url": "https://crm.example/hooks", "event_types": ["call.ended"]},
+        leads_to=("get_webhook", "change_webhook", "delete_webhook", "list_deliveries"),
     ),
     ("GET", "/v1/webhooks/{id}"): Documented("get_webhook", "Webhooks", "One endpoint", {200: events.Webhook}),
     ("PATCH", "/v1/webhooks/{id}"): Documented(

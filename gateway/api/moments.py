@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.calls.instant import from_datetime, to_text
 
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
 _PLAIN_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPACE_FOR_PLUS = re.compile(r" (?=\d{2}:?\d{2}$)")
 
@@ -36,16 +38,31 @@ def end(text: str, zone: ZoneInfo, *, local: bool = False) -> datetime:
 def _read(text: str, zone: ZoneInfo, days: int, local: bool) -> datetime:
     try:
         if is_date(text):
-            day = date.fromisoformat(text) + timedelta(days=days)
-            return datetime.combine(day, time(), zone).astimezone(UTC)
+            return _midnight(date.fromisoformat(text), zone, days)
         # An unencoded `+` in a query arrives as a space.
         moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text) if "T" in text else text)
         if moment.tzinfo is None and local:
             moment = moment.replace(tzinfo=zone)  # Of two times by the same name, the earlier.
         if moment.tzinfo is None:
             raise Unreadable("A date-time needs its offset, as in 2026-11-01T00:00:00Z.")
-        return moment.astimezone(UTC)
+        return _in_utc(moment)
     except Unreadable:
         raise
-    except (ValueError, OverflowError):
+    except ValueError:
         raise Unreadable("Neither a date (2026-11-01) nor a date-time (2026-11-01T09:30:00+11:00).") from None
+
+
+def _midnight(day: date, zone: ZoneInfo, days: int) -> datetime:
+    try:
+        following = day + timedelta(days=days)
+    except OverflowError:
+        return LAST
+    return _in_utc(datetime.combine(following, time(), zone))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Nothing is before the calendar's first moment or after its last: there, an offset moves nothing."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return FIRST if moment.year == 1 else LAST

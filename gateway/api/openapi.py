@@ -133,6 +133,8 @@ def _query_parameters(model: type[BaseModel], examples: Mapping[str, Any]) -> It
         told = _without_null(_inlined(of_it, definitions))
         told.pop("title", None)
         parameter = {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": told}
+        if "description" in told:
+            parameter["description"] = told.pop("description")
         if name in examples:
             parameter["example"] = examples[name]
         yield parameter
@@ -165,6 +167,13 @@ def _idempotency_key() -> dict[str, Any]:
     }
 
 
+def _link(operation: str) -> dict[str, Any]:
+    """To the operation of this id: what its path needs is in the answer under the same name."""
+    (path,) = (path for (_, path), told in DOCUMENTED.items() if told.id == operation)
+    parameters = {name: f"$response.body#/{name}" for name in re.findall(r"{(\w+)}", path)}
+    return {"operationId": operation, "parameters": parameters}
+
+
 def _responses(operation: Operation | None, told: Documented, has_path: bool) -> dict[str, Any]:
     headers = EVERY_ANSWER if operation is None else EVERY_KEYS_ANSWER
     responses: dict[str, Any] = {}
@@ -174,6 +183,8 @@ def _responses(operation: Operation | None, told: Documented, has_path: bool) ->
             content: dict[str, Any] = {"application/json": {"schema": {"$ref": TEMPLATE.format(model=model.__name__)}}}
             content |= {form: {"schema": {"type": "string"}} for form in told.also}
             responses[str(status)]["content"] = content
+        if told.leads_to and status == next(iter(told.answers)):
+            responses[str(status)]["links"] = {one: _link(one) for one in told.leads_to}
     if operation is None:
         return responses
     problems = {*ALWAYS, *told.problems}

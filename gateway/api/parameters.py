@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
@@ -45,8 +45,22 @@ def _without_nul(text: str) -> str:
     return text
 
 
-Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_without_nul)]
+Text: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=255, json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+    AfterValidator(_without_nul),
+]
 Terms: TypeAlias = Annotated[list[Text], Field(max_length=MOST_TERMS)]
+Moment: TypeAlias = Annotated[
+    Text,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}),
+]
+"""Read by `moments`, in the account's time zone."""
+
+
+def _unsaid_default(schema: dict[str, Any]) -> None:
+    """Generated clients send the defaults that they are told, and these two are not welcome everywhere."""
+    del schema["default"]
 
 
 class ListParameters(BaseModel):
@@ -54,22 +68,28 @@ class ListParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    from_: Text | None = Field(None, alias="from")
-    to: Text | None = None
+    from_: Moment | None = Field(None, alias="from", description="Began then or later; a date is the account's day.")
+    to: Moment | None = Field(None, description="Began before then; a date is the account's whole day.")
     sort: Sort = "newest_first"
-    user: Terms = []
-    queue: Terms = []
-    ring_group: Terms = []
+    user: Terms = Field([], description="Id, number or name of a user of the account, also of one who left.")
+    queue: Terms = Field([], description="Number or name of a queue of the account.")
+    ring_group: Terms = Field([], description="Number or name of a ring group of the account.")
     direction: Direction | None = None
-    number: Text | None = None
-    reference: Text | None = None
+    number: Text | None = Field(None, description="Either party's, in E.164 or as dialled.")
+    reference: Text | None = Field(None, description="What the call was placed with.")
     call_id: UUID | None = None
     state: StateFilter = "ended"
-    updated_since: Text | None = None
-    offset: int = Field(0, ge=0, le=MOST_OFFSET)
-    limit: int = Field(100, ge=1, le=10_000)
-    cursor: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = None
-    format: Format | None = None
+    updated_since: Moment | None = Field(None, description="Changed then or later; tells of rows that are gone, too.")
+    offset: int = Field(
+        0, ge=0, le=MOST_OFFSET, description="0 unless given. Not with `cursor`.", json_schema_extra=_unsaid_default
+    )
+    limit: int = Field(100, ge=1, le=10_000, description="100 unless given.", json_schema_extra=_unsaid_default)
+    cursor: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = Field(
+        None, description="`next_cursor` of the page before, with the same parameters."
+    )
+    format: Format | None = Field(
+        None, description="`csv` and `ndjson` give the whole range: without offset, limit, cursor and include."
+    )
     include: Literal["total"] | None = None
 
     def results(self) -> list[tuple[ResultColumn, str]]:

@@ -1,5 +1,6 @@
 """The table of contents: every path, the scope it needs, the function that answers it."""
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import Route
 
 from gateway.api import allowed_networks, api_keys, audit_log, calls, health, people, reference
@@ -21,6 +22,15 @@ from gateway.api.wanted_call import PlaceCall
 from gateway.store.list_query import Kind
 
 
+class _CallConvertor(StringConvertor):
+    """A call in a path. `/v1/calls/check` is none: who gets it is told which method it has."""
+
+    regex = "(?!check(?:/|$))[^/]+"
+
+
+register_url_convertor("call", _CallConvertor())
+
+
 def _list(kind: Kind, model: type[ListParameters]) -> Endpoint:
     return needs("calls:read", rows_of(kind, model), query=model)
 
@@ -34,9 +44,9 @@ ROUTES = [
     Route("/v1/calls", _list("calls", CallParameters), methods=["GET"]),
     Route("/v1/calls", needs("calls:write", place_call, body=PlaceCall), methods=["POST"]),
     Route("/v1/calls/check", needs("calls:write", check_call, body=PlaceCall), methods=["POST"]),
-    Route("/v1/calls/{id}", needs("calls:read", calls.get_call), methods=["GET"]),
-    Route("/v1/calls/{id}/timeline", needs("calls:read", get_timeline), methods=["GET"]),
-    Route("/v1/calls/{id}/hangup", needs("calls:write", calls.hang_up), methods=["POST"]),
+    Route("/v1/calls/{id:call}", needs("calls:read", calls.get_call), methods=["GET"]),
+    Route("/v1/calls/{id:call}/timeline", needs("calls:read", get_timeline), methods=["GET"]),
+    Route("/v1/calls/{id:call}/hangup", needs("calls:write", calls.hang_up), methods=["POST"]),
     Route("/v1/user-calls", _list("user_calls", UserCallParameters), methods=["GET"]),
     Route("/v1/queue-calls", _list("queue_calls", QueueCallParameters), methods=["GET"]),
     Route("/v1/ring-group-calls", _list("ring_group_calls", RingGroupCallParameters), methods=["GET"]),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 
 from gateway.api.auth import Caller
@@ -17,8 +17,14 @@ from gateway.api.who import Unresolved, user_of
 from gateway.calls.directory import Directory, User
 from gateway.store.directories import is_on
 
-RingTimeout: TypeAlias = Annotated[int, Field(ge=5, le=120)]
-AnswerTimeout: TypeAlias = Annotated[int, Field(ge=5, le=180)]
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 30.0 is 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+RingTimeout: TypeAlias = Annotated[int, Field(ge=5, le=120), BeforeValidator(_whole)]
+AnswerTimeout: TypeAlias = Annotated[int, Field(ge=5, le=180), BeforeValidator(_whole)]
 
 
 class PlaceCall(BaseModel):
@@ -26,9 +32,9 @@ class PlaceCall(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    user: Line
-    to: Line
-    caller_id: Line | None = None
+    user: Annotated[Line, Field(description="Id, number or name of a user of the account.")]
+    to: Annotated[Line, Field(description="A number in E.164, or an extension of the account other than the user's.")]
+    caller_id: Annotated[Line | None, Field(description="One of the account's numbers.")] = None
     ring_timeout: RingTimeout = 30
     answer_timeout: AnswerTimeout = 60
     reference: Line | None = None

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -68,8 +68,13 @@ def _known_type(text: str) -> str:
     return text
 
 
-EndpointUrl: TypeAlias = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_endpoint_url)]
-EventTypes: TypeAlias = Annotated[list[Annotated[str, AfterValidator(_known_type)]], Field(max_length=len(EVENT_TYPES))]
+EndpointUrl: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=2000, json_schema_extra={"pattern": "^https?://"}),
+    AfterValidator(_endpoint_url),
+]
+EventType: TypeAlias = Annotated[str, AfterValidator(_known_type), Field(json_schema_extra={"enum": [*EVENT_TYPES]})]
+EventTypes: TypeAlias = Annotated[list[EventType], Field(max_length=len(EVENT_TYPES))]
 
 
 class NewWebhook(BaseModel):
@@ -81,10 +86,17 @@ class NewWebhook(BaseModel):
     event_types: EventTypes = []
 
 
+def _something_and_no_null(schema: dict[str, Any]) -> None:
+    """That a field may be left out is not that it may be null."""
+    schema["minProperties"] = 1
+    for name, field in schema["properties"].items():
+        (schema["properties"][name],) = [kind for kind in field["anyOf"] if kind != {"type": "null"}]
+
+
 class WebhookChange(BaseModel):
     """What is not sent stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_something_and_no_null)
 
     url: EndpointUrl | None = None
     event_types: EventTypes | None = None

@@ -120,7 +120,7 @@ async def test_all_faults_at_once(client: httpx.AsyncClient) -> None:
 
 async def test_names_and_times_that_say_nothing(client: httpx.AsyncClient) -> None:
     who = "user=999&queue=none&ring_group=none"
-    when = "from=yesterday&to=2026-11-03T10:00:00&updated_since=9999-12-31T23:59:59-14:00"
+    when = "from=yesterday&to=2026-11-03T10:00:00&updated_since=2026-02-30"
     response = await client.get(f"/v1/calls?{who}&{when}")
     assert response.status_code == 422
     assert {fault["code"] for fault in response.json()["errors"]} == {
@@ -129,6 +129,18 @@ async def test_names_and_times_that_say_nothing(client: httpx.AsyncClient) -> No
         "unknown_ring_group",
         "unreadable_time",
     }
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31"]
+)
+@pytest.mark.parametrize("name", ["from", "to", "updated_since"])
+async def test_the_first_and_the_last_of_the_calendar_are_times(
+    client: httpx.AsyncClient, three: list[CallRecord], name: str, moment: str
+) -> None:
+    response = await client.get("/v1/calls", params={name: moment})
+    assert response.status_code == 200
+    assert len(response.json()["data"]) == (3 if (moment < "1") == (name != "to") else 0)
 
 
 async def test_a_merged_call_is_found_under_its_old_id(

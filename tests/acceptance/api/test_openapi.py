@@ -65,6 +65,8 @@ async def test_the_document_needs_no_key_and_says_what_each_operation_needs(
     assert set(listed["responses"]) >= {"200", "401", "403", "409", "422", "429"}
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids)) == len(DOCUMENTED)
+    placed = document["paths"]["/v1/calls"]["post"]["responses"]["202"]["links"]["hang_up"]
+    assert placed == {"operationId": "hang_up", "parameters": {"id": "$response.body#/id"}}
     for reference in re.findall(r'"\$ref": "#/components/(\w+)/([\w-]+)"', response.text):
         assert reference[1] in document["components"][reference[0]]
 
@@ -124,6 +126,8 @@ def test_every_example_of_an_answer_is_one() -> None:
 async def test_a_wrong_method_is_told_all_that_the_path_has(asking: httpx.AsyncClient) -> None:
     response = await asking.put("/v1/calls")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+    response = await asking.get("/v1/calls/check")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 async def test_the_page_needs_nothing_from_elsewhere(app: Starlette, asking: httpx.AsyncClient) -> None:

@@ -1,0 +1,1 @@
+"""The API held against its own OpenAPI document: schemathesis, generated clients, and `make verify-api`."""
