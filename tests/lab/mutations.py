@@ -1,4 +1,4 @@
-"""`python -m tests.lab.mutations [--rules] [--accepted] [MODULE …]`: break every rule of the fold, one at a time.
+"""`python -m tests.lab.mutations [--rules] [MODULE …]`: break every rule of the fold, one at a time.
 
 Something must fail. With `--rules` a rule is a function, which then says nothing any more, or a table's entry,
 which is then gone: some minutes. Without, it is each condition, operand, constant and statement: half an hour.
@@ -9,7 +9,7 @@ its events (AMI's form only where it is not the journal's over again), of those 
 question. What those do not notice goes to a second suite: the tables of tests/unit/calls, damaged
 recordings and made-up calls, for rules that only guard against damage. What survives both must be
 in mutations-accepted.txt, a line each: its key, two spaces and a `#`, and why nothing can tell it
-from the original, or why nothing need; these are not tried again unless `--accepted` says so.
+from the original, or why nothing need.
 
 Exit status 0 only if nothing else survives, and no line there is about a mutant that is no more or
 that died. The last line is one JSON object with the figures.
@@ -355,15 +355,13 @@ def accepted() -> dict[str, str]:
 def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     sources = rule_modules()
-    again = "--accepted" in arguments
     chosen = [name for name in arguments if not name.startswith("--")]
     judge = Judge(sources)
     unfit, reached = tried_out(judge)
     print(f"tried out in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     known = accepted()
     breaking = rules if "--rules" in arguments else mutants
-    everything = [one for name in sources if not chosen or name in chosen for one in breaking(name, sources[name])]
-    wanted = [one for one in everything if again or not known.get(one.key)]
+    wanted = [one for name in sources if not chosen or name in chosen for one in breaking(name, sources[name])]
     run = Run(judge, os.cpu_count() or 1, reached)
     gc.collect()
     gc.freeze()  # what the children share stays shared
@@ -377,20 +375,20 @@ def main(arguments: Sequence[str]) -> int:
     survivors = [mutant for mutant in wanted if not verdicts[mutant.key].suite]
     unexplained = [mutant for mutant in survivors if not known.get(mutant.key)]
     stale = [key for key in known if key in verdicts and verdicts[key].suite]
-    keys = {one.key for one in everything}
-    gone = [key for key in known if not chosen and breaking is mutants and key not in keys]
+    keys = {one.key for name, source in sources.items() for kind in (mutants, rules) for one in kind(name, source)}
+    gone = [key for key in known if key not in keys]
     for key in stale:
         print(f"accepted, but killed by {verdicts[key].check}: {key}")
     for key in gone:
         print(f"accepted, but there is no such mutant: {key}")
     for name in sorted(unfit):
         print(f"judges nobody, since it fails as it is: {name}")
-    by_module = {name: _counts([m for m in everything if m.module == name], verdicts, known) for name in sources}
+    by_module = {name: _counts([m for m in wanted if m.module == name], verdicts, known) for name in sources}
     for name, counts in by_module.items():
         if counts["mutants"]:
             print(f"{name:12} " + "  ".join(f"{what} {count}" for what, count in counts.items()))
     figures = {
-        **_counts(everything, verdicts, known),
+        **_counts(wanted, verdicts, known),
         "unfit_checks": len(unfit),
         "modules": len(by_module),
         "seconds": round(time.monotonic() - began, 1),
@@ -400,9 +398,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _counts(some: Sequence[Mutant], verdicts: Mapping[str, Verdict], known: Mapping[str, str]) -> dict[str, int]:
-    """Those that were not tried were accepted."""
-    suites = Counter(verdicts[one.key].suite if one.key in verdicts else "" for one in some)
-    explained = sum(bool(known.get(one.key)) for one in some if one.key not in verdicts or not verdicts[one.key].suite)
+    suites = Counter(verdicts[one.key].suite for one in some)
+    explained = sum(bool(known.get(one.key)) for one in some if not verdicts[one.key].suite)
     return {
         "mutants": len(some),
         **{f"killed_by_{suite}": suites[suite] for suite in SUITES},

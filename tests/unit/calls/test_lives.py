@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from gateway.calls.record import CallRecord, DomainEvent
+from gateway.calls.rows import SAME_MOMENT
 from gateway.calls.views import user_calls
 from tests.lab.recordings import RECORDINGS, SOURCES, Recording
 from tests.unit.calls.damage import start_of
@@ -25,7 +26,7 @@ FOLLOWING = (
 async def test_a_recorded_life_has_one_end_and_tells_what_the_record_does(recording: Recording, source: str) -> None:
     rows = await recording.rows(source)
     told = tell(recording.new_fold(start_of(rows)), rows)
-    wrong = life_faults(told)
+    wrong = [*life_faults(told), *_late(told.events)]
     for call_id, record in told.records.items():
         merged = [old for _, old, into in told.merged if into == call_id]
         wrong += [f"{call_id}: {fault}" for fault in _faults(record, told.events_of([call_id, *merged]))]
@@ -62,6 +63,16 @@ def _faults(record: CallRecord, life: Sequence[DomainEvent]) -> Iterator[str]:
     if "call.ringing" in kinds and not any(_rang(one.result) for one in record.attempts):
         yield "call.ringing told, and nobody rang"
     yield from _out_of_order(life)
+
+
+def _late(events: Sequence[DomainEvent]) -> Iterator[str]:
+    """What is told after what happened later. What became of each user is told with the end of all."""
+    latest = 0
+    for event in events:
+        if event.type not in ("user.ended", "user.missed"):
+            if event.occurred_at < latest - SAME_MOMENT:
+                yield f"{event.call_id}: {event.type} told {(latest - event.occurred_at) / 1e6} s late"
+            latest = max(latest, event.occurred_at)
 
 
 def _out_of_order(life: Sequence[DomainEvent]) -> Iterator[str]:

@@ -1,0 +1,90 @@
+"""Which rows make two linked ids one call, which do not, and which are no call's."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.calls.tables import fold, rows
+
+TWO_CALLS = """
+0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
+1.000 CHAN_START PJSIP/103-1 u=.1 l=.1 102@from-internal cid=103 "Carol"
+"""
+OTHER = "1795489263.1"
+NAMING = [
+    ("PICKUP", "pickup_channel_uniqueid"),
+    ("ATTENDEDTRANSFER", "channel2_uniqueid"),
+    ("ATTENDEDTRANSFER", "transferee_channel_uniqueid"),
+    ("ATTENDEDTRANSFER", "transfer_target_channel_uniqueid"),
+    ("BLINDTRANSFER", "transferee_channel_uniqueid"),
+]
+
+
+@pytest.mark.parametrize(("event", "member"), NAMING)
+def test_an_event_that_names_a_channel_of_another_call_joins_the_two(event: str, member: str) -> None:
+    first, second = rows(TWO_CALLS)
+    joining = replace(first, event=event, at=second.at + 1, extra={member: OTHER})
+    (record,), events = fold([first, second, joining])
+    assert record.linked_ids == (first.linked_id, second.linked_id)
+    assert [one.type for one in events if one.call_id in record.merged_ids] == ["call.started", "call.merged"]
+    assert len(fold([first, second, replace(joining, extra={})])[0]) == 2
+
+
+def test_whoever_fetches_a_parked_call_joins_it() -> None:
+    first, second = rows(TWO_CALLS)
+    fetched = {"reason": "ParkedCallUnparked", "retriever": second.channel}
+    (record,), _ = fold([first, second, replace(first, event="PARK_END", at=second.at + 1, extra=fetched)])
+    assert len(record.merged_ids) == 1
+
+
+def test_channels_in_one_bridge_are_of_one_call() -> None:
+    """Something must have brought them together; as long as no row says what, one is missing."""
+    table = (
+        TWO_CALLS
+        + """
+    1.001 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 bridge=b
+    1.002 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.1 bridge=b
+    """
+    )
+    (record,), _ = fold(rows(table))
+    assert (len(record.merged_ids), record.complete) == (1, False)
+    told = "1.003 ATTENDEDTRANSFER PJSIP/103-1 u=.1 l=.1 transferee_channel_uniqueid=1795489263.0"
+    (record,), _ = fold(rows(f"{table}\n{told}"))
+    assert (len(record.merged_ids), record.complete) == (1, True)
+
+
+def test_a_channel_that_goes_over_to_another_call_joins_them_and_says_that_a_row_is_missing() -> None:
+    first, second = rows(TWO_CALLS)
+    gone_over = replace(second, event="ANSWER", at=second.at + 1, linked_id=first.linked_id)
+    (record,), _ = fold([first, second, gone_over])
+    assert (len(record.merged_ids), record.complete) == (1, False)
+
+
+@pytest.mark.parametrize("app", ["ConfBridge(800)", "MeetMe(800)", "Page(PJSIP/104)"])
+def test_a_room_holds_many_calls(app: str) -> None:
+    table = f"""
+    0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 800@from-internal cid=102 "Bob"
+    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 800@from-internal app={app}
+    0.002 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 800@from-internal app={app} bridge=b
+    1.000 CHAN_START   PJSIP/103-1 u=.1 l=.1 800@from-internal cid=103 "Carol"
+    1.001 APP_START    PJSIP/103-1 u=.1 l=.1 800@from-internal app={app}
+    1.002 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.1 800@from-internal app={app} bridge=b
+    """
+    records, _ = fold(rows(table))
+    assert [(record.merged_ids, record.answered_at) for record in records] == [((), None), ((), None)]
+
+
+@pytest.mark.parametrize("event", ["STREAM_BEGIN", "STREAM_END", "DTMF", "LINKEDID_END"])
+def test_what_is_told_of_a_channel_that_nobody_saw_begin_is_no_call(event: str) -> None:
+    (row,) = rows("0.000 ANSWER PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102")
+    assert fold([replace(row, event=event)])[0] == []
+    assert fold([replace(row, channel="CBAnn/800-0")])[0] == []
+    assert len(fold([row])[0]) == 1
+
+
+@pytest.mark.parametrize(("kind", "told"), [("QUEUESTATUS", 0), ("VMSTATUS", 0), ("ORDER", 1)])
+def test_what_a_dialplan_says_is_told_on_unless_it_is_meant_for_the_record(kind: str, told: int) -> None:
+    first, _ = rows(TWO_CALLS)
+    said = replace(first, event="USER_DEFINED", user_type=kind, extra={"extra": "4711"})
+    _, events = fold([first, said])
+    assert [event.type for event in events].count("dialplan.custom") == told
