@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import asyncpg
 from starlette.datastructures import QueryParams
 
-from bench.filled import QUEUES, USERS, Filled
+from bench.filled import ACCOUNT, QUEUES, USERS, Filled
 from gateway.api import cursors
 from gateway.api.parameters import (
     CallParameters,
@@ -20,7 +20,7 @@ from gateway.api.parameters import (
     UserCallParameters,
     read,
 )
-from gateway.calls.directory import Directory
+from gateway.api.read_directories import ReadDirectories, ReadDirectory
 from gateway.store import directories, listings
 from gateway.store.connection import Connection
 from gateway.store.list_query import Kind
@@ -80,15 +80,19 @@ def deep_offset(filled: Filled, chance: random.Random) -> Page:
     return Page("calls", (("offset", str(deep + chance.randrange(100))),))
 
 
-async def statement_of(connection: Connection, page: Page, directory: Directory) -> Statement:
+async def directory_of(connection: Connection) -> ReadDirectory:
+    """The account's, as the gateway knows it."""
+    version = await directories.version_of(connection, ACCOUNT.account)
+    assert version is not None
+    known = await ReadDirectories().of(connection, version)
+    assert known is not None
+    return known
+
+
+async def statement_of(page: Page, known: ReadDirectory) -> Statement:
     """What the gateway asks the database for this page: its rows, and what the answer says beside them."""
-    account = directory.account
-    asked, wanted = await read(
-        MODELS[page.kind],
-        QueryParams([*page.parameters]),
-        directory,
-        lambda: directories.users_ever(connection, account),
-    )
+    account = known.directory.account
+    asked, wanted = read(MODELS[page.kind], QueryParams([*page.parameters]), known)
     asking: Any = _Asking()
     now = datetime.now(UTC)
     try:
@@ -99,7 +103,7 @@ async def statement_of(connection: Connection, page: Page, directory: Directory)
             await listings.first_page(
                 asking,
                 now,
-                directory.nodes,
+                known.directory.nodes,
                 page.kind,
                 account,
                 wanted,

@@ -34,8 +34,8 @@ from bench.filled import ACCOUNT, Filled, fill, not_durable, prepare
 from bench.http_client import Client, requests_per_second
 from bench.list_pages import Page, Statement
 from bench.visible import Files
-from gateway.calls.directory import Directory
-from gateway.store import directories, keys, networks
+from gateway.api.read_directories import ReadDirectory
+from gateway.store import keys, networks
 from gateway.store.connection import Connection
 from gateway.store.embedded import EmbeddedDatabase
 from gateway.store.migrations import migrate
@@ -76,7 +76,7 @@ class Times:
 class Measurement:
     """Of one gateway, and one connection to its database. `errors`, `sequential`: what must stay empty."""
 
-    def __init__(self, connection: Connection, client: Client, directory: Directory) -> None:
+    def __init__(self, connection: Connection, client: Client, directory: ReadDirectory) -> None:
         self._connection, self._client, self._directory = connection, client, directory
         self.errors: list[str] = []
         self.sequential: set[str] = set()
@@ -86,7 +86,7 @@ class Measurement:
         times, answer = Times(), dict[str, Any]()
         for turn in range(WARM_UP + ROUNDS):
             page = next_page(answer)
-            statement = await list_pages.statement_of(self._connection, page, self._directory)
+            statement = await list_pages.statement_of(page, self._directory)
             if turn % EXPLAINED_EVERY == 0:
                 self.sequential |= await list_pages.read_sequentially(self._connection, statement)
             if turn % 2:
@@ -116,6 +116,7 @@ class Measurement:
         took = time.perf_counter() - began
         if status != 200:
             self.errors.append(f"{page.path}: {status} {body[:300]!r}")
+            return took, {"data": [], "has_more": False}
         return took, json.loads(body)
 
     def deep_cursor(self, rows: int) -> str:
@@ -143,11 +144,9 @@ async def measure(calls: int, work: Path) -> dict[str, Any]:
         gateway = await stack.enter_async_context(
             Gateway(pbx, work / "gateway", database_url=database.url, roles="api", key=key)
         )
-        directory = await directories.current(connection, ACCOUNT.account)
-        assert directory is not None
         client = Client(gateway.port, key)
         stack.callback(client.close)
-        measurement = Measurement(connection, client, directory)
+        measurement = Measurement(connection, client, await list_pages.directory_of(connection))
         pages = await _pages(measurement, filled)
         size = await connection.fetchval("select pg_database_size(current_database())")
         return {

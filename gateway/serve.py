@@ -27,7 +27,7 @@ from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolSource
 from gateway.asterisk.spool_directory import SpoolDirectory
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text, to_text
 from gateway.console.routes import console_routes
 from gateway.database import database
 from gateway.events.dispatcher import Dispatcher
@@ -244,7 +244,7 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
             "rows": progress.rows,
             "read_until": None if progress.read_until is None else to_text(progress.read_until),
             "unread_bytes": progress.unread_bytes,
-            "last_commit_at": to_text(from_datetime(last)) if last else None,
+            "last_commit_at": datetime_text(last) if last else None,
             "last_error": progress.last_error,
         },
     }

@@ -11,7 +11,7 @@ from gateway.api.auth import Caller
 from gateway.api.bodies import Printable, read_body
 from gateway.api.context import context_of
 from gateway.api.problems import Problem, not_found
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 from gateway.store import audit, networks
 
 MOST_NETWORKS = 1000
@@ -78,5 +78,5 @@ def _document(network: networks.AllowedNetwork) -> dict[str, object]:
     return {
         "network": str(network.network),
         "note": network.note,
-        "created_at": to_text(from_datetime(network.created_at)),
+        "created_at": datetime_text(network.created_at),
     }

@@ -13,7 +13,7 @@ from gateway.api.bodies import Line, read_body
 from gateway.api.context import context_of
 from gateway.api.parameters import validated
 from gateway.api.problems import Fault, Problem, invalid, not_found
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 from gateway.store import audit, keys
 
 MOST_LIVING_KEYS = 1000
@@ -113,4 +113,4 @@ def _document(key: keys.ApiKey) -> dict[str, object]:
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else to_text(from_datetime(moment))
+    return None if moment is None else datetime_text(moment)

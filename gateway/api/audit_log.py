@@ -11,7 +11,7 @@ from gateway.api.auth import Caller
 from gateway.api.context import context_of
 from gateway.api.parameters import validated
 from gateway.api.problems import Fault, invalid
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 from gateway.store import audit
 
 MOST_ID = 2**63 - 1
@@ -42,7 +42,7 @@ async def list_entries(request: Request, caller: Caller) -> Response:
 def _document(entry: audit.Entry) -> dict[str, object]:
     return {
         "id": entry.id,
-        "at": to_text(from_datetime(entry.at)),
+        "at": datetime_text(entry.at),
         "actor": entry.actor,
         "action": entry.action,
         "subject": entry.subject,

@@ -120,8 +120,9 @@ async def _note_refusal(request: Request, key: keys.ApiKey, ip: str, action: str
 
 
 def _refuse_keys_in_the_url(request: Request) -> None:
+    query = request.scope["query_string"].decode("latin-1")
     named = any(name.lower() in KEY_PARAMETERS for name in request.query_params)
-    if named or keys.PREFIX in request.url.query or keys.PREFIX in request.url.path:
+    if named or keys.PREFIX in query or keys.PREFIX in request.scope["path"]:
         raise _unauthorised("key_in_url", "Keys are taken from headers only: a URL is logged on its way.")
 
 

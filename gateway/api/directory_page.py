@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.api import next_page
 from gateway.api.parameters import MOST_OFFSET, validated
 from gateway.api.problems import Fault, invalid
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 
 Item = TypeVar("Item")
 
@@ -42,6 +42,6 @@ class DirectoryPage(Generic[Item]):
         body: dict[str, object] = {"data": list(rows), "has_more": has_more}
         if self._asked.include == "total":
             body["total"] = self._total
-        body["live_at"] = None if live_at is None else to_text(from_datetime(live_at))
+        body["live_at"] = None if live_at is None else datetime_text(live_at)
         headers = next_page.link(self._request, offset=self._next, limit=self._asked.limit) if has_more else {}
         return JSONResponse(body, headers=headers)

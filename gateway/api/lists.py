@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,13 +13,12 @@ from starlette.responses import Response
 from gateway.api import csv_rows, cursors, moments, next_page
 from gateway.api.auth import Caller, Handler, is_let_in
 from gateway.api.context import context_of
-from gateway.api.directory_of import directory_of
+from gateway.api.directory_of import in_version
 from gateway.api.formats import MEDIA_TYPES, Format, chosen
 from gateway.api.parameters import ListParameters, read
 from gateway.api.problems import Fault, invalid
 from gateway.api.streams import Stream
-from gateway.calls.directory import Directory
-from gateway.store import directories, listings
+from gateway.store import listings
 from gateway.store.connection import Connection
 from gateway.store.list_query import Filter, Kind
 
@@ -33,15 +33,14 @@ def rows_of(kind: Kind, model: type[ListParameters]) -> Handler:
     async def handler(request: Request, caller: Caller) -> Response:
         context = context_of(request)
         form = chosen(_form_asked(request), request.headers.get("accept"))
-        directory = await directory_of(context, caller)
-        asked, wanted = await read(
-            model, request.query_params, directory, lambda: directories.users_ever(context.pool, caller.account)
-        )
-        if form != "json":
-            return await _whole(request, kind, caller, asked, wanted, form)
         async with context.pool.acquire() as connection:
-            page = await _page(connection, directory, kind, caller, asked, wanted)
-        return _answer(request, kind, page, asked, wanted)
+            opening = await listings.opening(connection, caller.account)
+            known = await in_version(context, connection, opening.directory)
+            asked, wanted = read(model, request.query_params, known)
+            if form == "json":
+                page = await _page(connection, opening.at, known.directory.nodes, kind, caller, asked, wanted)
+                return _answer(request, kind, page, asked, wanted)
+        return await _whole(request, kind, caller, asked, wanted, form)
 
     return handler
 
@@ -53,9 +52,14 @@ def _form_asked(request: Request) -> Format | None:
 
 
 async def _page(
-    connection: Connection, directory: Directory, kind: Kind, caller: Caller, asked: ListParameters, wanted: Filter
+    connection: Connection,
+    at: datetime,
+    nodes: Sequence[str],
+    kind: Kind,
+    caller: Caller,
+    asked: ListParameters,
+    wanted: Filter,
 ) -> listings.Page:
-    at = await listings.as_of(connection)
     total = asked.include == "total"
     if asked.cursor is not None:
         try:
@@ -68,7 +72,7 @@ async def _page(
     return await listings.first_page(
         connection,
         at,
-        directory.nodes,
+        nodes,
         kind,
         caller.account,
         wanted,

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -18,7 +18,7 @@ class Unreadable(ValueError):
 
 def told(moment: datetime) -> str:
     """As times leave."""
-    return to_text(from_datetime(moment))
+    return datetime_text(moment)
 
 
 def is_date(text: str) -> bool:

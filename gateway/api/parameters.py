@@ -1,6 +1,6 @@
 """The parameters of the lists: read all at once, so that all faults are told at once."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,11 +13,10 @@ from gateway.api import moments
 from gateway.api.cursors import MOST_CHARACTERS
 from gateway.api.formats import Format
 from gateway.api.problems import Fault, invalid, parameter_faults_of
-from gateway.api.who import Unresolved, group_name_of, user_id_of
-from gateway.calls.directory import Directory
+from gateway.api.read_directories import ReadDirectory
+from gateway.api.who import Unresolved, group_name_of
 from gateway.calls.record import AttemptResult, Direction, Outcome
 from gateway.numbering import to_e164
-from gateway.store.directories import KnownUser
 from gateway.store.list_query import Filter, ResultColumn, Sort, StateFilter
 
 MOST_OFFSET = 10_000_000
@@ -130,20 +129,15 @@ class RingGroupCallParameters(ListParameters):
         return [("status", self.status)] if self.status else []
 
 
-async def read(
-    model: type[ListParameters],
-    query: QueryParams,
-    directory: Directory,
-    users_ever: Callable[[], Awaitable[Sequence[KnownUser]]],
-) -> tuple[ListParameters, Filter]:
-    """The parameters, and what they mean for this account. `users_ever`: who is asked for only where users are named.
+def read(model: type[ListParameters], query: QueryParams, known: ReadDirectory) -> tuple[ListParameters, Filter]:
+    """The parameters, and what they mean for the account whose directory this is.
 
     Raises: Problem 422 with all faults.
     """
     faults: list[Fault] = []
     parameters = _readable(model, query, faults)
+    directory = known.directory
     zone = ZoneInfo(directory.time_zone)
-    known = await users_ever() if parameters.user else ()
 
     def moment(name: str, text: str | None, reader: Callable[[str, ZoneInfo], Any]) -> Any:
         try:
@@ -164,7 +158,7 @@ async def read(
     wanted = Filter(
         since=moment("from", parameters.from_, moments.beginning),
         until=moment("to", parameters.to, moments.end),
-        users=each("user", parameters.user, lambda term: user_id_of(known, term)),
+        users=each("user", parameters.user, known.users.id_of),
         queues=each("queue", parameters.queue, lambda term: group_name_of(directory.queues, term, "queue")),
         ring_groups=each(
             "ring_group",

@@ -1,29 +1,46 @@
 """Directories as they were read last: a version never changes, so that it is read and understood once."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
+from gateway.api.who import KnownUsers
 from gateway.calls.directory import Directory
 from gateway.store import directories
-from gateway.store.connection import Pool
+from gateway.store.connection import Connection, Pool
 from gateway.store.directories import DirectoryVersion
 
 MOST_ACCOUNTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDirectory:
+    """`users`: every one that the account has or had, which only a new version changes."""
+
+    directory: Directory
+    users: KnownUsers
 
 
 class ReadDirectories:
     """One version an account; bounded, those not asked for the longest go first."""
 
     def __init__(self) -> None:
-        self._read: OrderedDict[str, tuple[DirectoryVersion, Directory]] = OrderedDict()
+        self._read: OrderedDict[str, tuple[DirectoryVersion, ReadDirectory]] = OrderedDict()
 
-    async def of(self, pool: Pool, version: DirectoryVersion) -> Directory | None:
+    async def of(self, connection: Connection | Pool, version: DirectoryVersion) -> ReadDirectory | None:
         """None where the database no longer has that version."""
-        known, directory = self._read.get(version.account, (None, None))
+        known, found = self._read.get(version.account, (None, None))
         if known != version:
-            directory = await directories.of_version(pool, version)
-        if directory is not None:
-            self._read[version.account] = (version, directory)
+            found = await _read(connection, version)
+        if found is not None:
+            self._read[version.account] = (version, found)
             self._read.move_to_end(version.account)
             if len(self._read) > MOST_ACCOUNTS:
                 self._read.popitem(last=False)
-        return directory
+        return found
+
+
+async def _read(connection: Connection | Pool, version: DirectoryVersion) -> ReadDirectory | None:
+    directory = await directories.of_version(connection, version)
+    if directory is None:
+        return None
+    return ReadDirectory(directory, KnownUsers(await directories.users_ever(connection, version.account)))

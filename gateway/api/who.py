@@ -1,6 +1,6 @@
 """Users, queues and ring groups as clients name them: by id, number or name, whichever matches one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Literal, TypeAlias
 
 from gateway.api.codes import FaultCode
@@ -44,16 +44,25 @@ def user_of(directory: Directory, term: str) -> User:
     return next(user for user in directory.users if user.id == ids)
 
 
-def user_id_of(known: Sequence[KnownUser], term: str) -> str:
-    """The id of a user, present or gone: an id, else a present number or name, else one of the past.
+class KnownUsers:
+    """Every user that an account has or had, by what clients may call them."""
 
-    Raises:
-        Unresolved: `unknown_user` or `ambiguous_user`.
-    """
-    exact = [user.id for user in known if user.id == term]
-    present = [user.id for user in known if not user.removed and term in (user.number, user.name)]
-    past = [user.id for user in known if user.removed and term in (user.number, user.name)]
-    return _one("user", [*exact, *present] or past)
+    def __init__(self, users: Iterable[KnownUser]) -> None:
+        self.all = tuple(users)
+        self._now: dict[str, set[str]] = {user.id: {user.id} for user in self.all}
+        self._past: dict[str, set[str]] = {}
+        for user in self.all:
+            named = self._past if user.removed else self._now
+            for term in (user.number, user.name):
+                named.setdefault(term, set()).add(user.id)
+
+    def id_of(self, term: str) -> str:
+        """The id of a user, present or gone: an id, else a present number or name, else one of the past.
+
+        Raises:
+            Unresolved: `unknown_user` or `ambiguous_user`.
+        """
+        return _one("user", self._now.get(term) or self._past.get(term, set()))
 
 
 def group_name_of(groups: Iterable[Group], term: str, kind: Kind) -> str:
@@ -65,7 +74,7 @@ def group_name_of(groups: Iterable[Group], term: str, kind: Kind) -> str:
     return _one(kind, [group.name for group in groups if term in (group.number, group.name)])
 
 
-def _one(kind: Kind, found: Sequence[str]) -> str:
+def _one(kind: Kind, found: Collection[str]) -> str:
     distinct = set(found)
     if not distinct:
         raise Unresolved(_UNKNOWN[kind], f"The account has no such {kind.replace('_', ' ')}.")

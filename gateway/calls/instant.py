@@ -24,7 +24,12 @@ def to_text(instant: Instant) -> str:
     return f"{_second(seconds)}{microseconds // 1000:03d}Z"
 
 
+def datetime_text(moment: datetime) -> str:
+    """`to_text` of an aware datetime."""
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+
+
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
     """What is the same for all instants of a second: rows of calls lie close together."""
-    return to_datetime(seconds * 1_000_000).strftime("%Y-%m-%dT%H:%M:%S.")
+    return f"{to_datetime(seconds * 1_000_000).isoformat(timespec='seconds').removesuffix('+00:00')}."

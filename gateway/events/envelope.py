@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Protocol
 
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 
 
 class Told(Protocol):
@@ -28,7 +28,7 @@ def event_text(event_id: str, event: Told) -> str:
         "id": event_id,
         "sequence": event.sequence,
         "type": event.type,
-        "occurred_at": to_text(from_datetime(event.occurred_at)),
+        "occurred_at": datetime_text(event.occurred_at),
         "account": event.account,
     }
     return json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1] + ',"data":' + event.data + "}"

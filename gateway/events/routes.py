@@ -16,7 +16,7 @@ from gateway.api.bodies import read_body
 from gateway.api.context import context_of
 from gateway.api.parameters import validated
 from gateway.api.problems import Fault, Problem, invalid, not_found
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 from gateway.events.envelope import event_text
 from gateway.events.event_types import EVENT_TYPES
 from gateway.events.secrets import SecretBox, new_secret
@@ -217,7 +217,7 @@ def _document(webhook: webhooks.Webhook) -> dict[str, object]:
         "url": webhook.url,
         "event_types": list(webhook.event_types),
         "enabled": webhook.enabled,
-        "created_at": to_text(from_datetime(webhook.created_at)),
+        "created_at": datetime_text(webhook.created_at),
     }
 
 
@@ -229,9 +229,9 @@ def _delivery_document(delivery: webhooks.DeliveryState) -> dict[str, object]:
         "type": delivery.type,
         "state": delivery.state,
         "tries": delivery.tries,
-        "next_try_at": to_text(from_datetime(delivery.next_try_at)) if pending else None,
+        "next_try_at": datetime_text(delivery.next_try_at) if pending else None,
         "status": delivery.last_status,
         "error": delivery.last_error,
         "latency_ms": delivery.last_latency_ms,
-        "delivered_at": None if delivery.delivered_at is None else to_text(from_datetime(delivery.delivered_at)),
+        "delivered_at": None if delivery.delivered_at is None else datetime_text(delivery.delivered_at),
     }

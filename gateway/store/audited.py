@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text, from_datetime
 from gateway.calls.rows import Instant
 from gateway.store.connection import Connection, Pool
 from gateway.store.stored_rows import PATIENCE
@@ -238,9 +238,9 @@ async def last_digest(connection: Connection | Pool, account: str) -> dict[str, 
     if row is None or row["at"] is None:
         return None
     return {
-        "at": to_text(from_datetime(row["at"])),
-        "from": to_text(from_datetime(row["since"])),
-        "to": to_text(from_datetime(row["until"])),
+        "at": datetime_text(row["at"]),
+        "from": datetime_text(row["since"]),
+        "to": datetime_text(row["until"]),
         "agrees": row["differences"] == 0,
         "calls": row["calls"],
         "events": row["events"],

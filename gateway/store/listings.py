@@ -11,9 +11,10 @@ from uuid import UUID
 
 import asyncpg
 
-from gateway.calls.instant import from_datetime, to_text
+from gateway.calls.instant import datetime_text
 from gateway.store import settled
 from gateway.store.connection import Connection, Pool
+from gateway.store.directories import DirectoryVersion
 from gateway.store.list_query import DIRECTIONS, AsOf, Filter, Kind, ListQuery, Place, Query, Sort
 
 CURSOR_LIVES = timedelta(hours=24)
@@ -30,6 +31,13 @@ AS_OF = """
 select least(now(), min(xact_start)) - $1::interval from pg_stat_activity
 where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
   and wait_event is distinct from 'advisory'
+"""
+
+OPENING = f"""
+select ({AS_OF}) as at, v.version, v.applied_at
+from (select) as one
+left join accounts a on a.id = $2
+left join directory_versions v on v.account_id = a.id and v.version = a.directory_version
 """
 
 OPEN_CALLS = """
@@ -50,6 +58,14 @@ class Freshness:
     open_calls: int
     settled_until: datetime | None
     oldest_open: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a page begins with. `at`: see `as_of`; `directory`: the account's now, None where none was applied yet."""
+
+    at: datetime
+    directory: DirectoryVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,15 @@ async def as_of(connection: Connection | Pool) -> datetime:
     """All that was updated before this is visible to whoever looks from now on."""
     at: datetime = await connection.fetchval(AS_OF, UNTOLD)
     return at
+
+
+async def opening(connection: Connection, account: str) -> Opening:
+    record = await connection.fetchrow(OPENING, UNTOLD, account)
+    assert record is not None
+    version = None
+    if record["version"] is not None:
+        version = DirectoryVersion(account, record["version"], record["applied_at"])
+    return Opening(record["at"], version)
 
 
 async def first_page(
@@ -228,7 +253,7 @@ async def call(connection: Connection | Pool, account: str, call_id: UUID) -> Li
 
 def spliced(document: str, revision: int, updated_at: datetime) -> str:
     """The document with what only the store knows at its end."""
-    return f'{document[:-1]},"revision":{revision},"updated_at":"{to_text(from_datetime(updated_at))}"}}'
+    return f'{document[:-1]},"revision":{revision},"updated_at":"{datetime_text(updated_at)}"}}'
 
 
 def _row(record: asyncpg.Record) -> str:

@@ -8,12 +8,12 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from bench import list_pages
-from bench.filled import ACCOUNT, Filled, fill, prepare
+from bench.filled import Filled, fill, prepare
 from bench.list_pages import Page, Statement
 from gateway.api import cursors
 from gateway.api.parameters import CallParameters, read
-from gateway.calls.directory import Directory
-from gateway.store import directories, listings
+from gateway.api.read_directories import ReadDirectory
+from gateway.store import listings
 from gateway.store.connection import Connection
 from tests.postgres.fresh_database import new_database
 
@@ -21,20 +21,20 @@ CALLS = 10_000
 
 
 @pytest.fixture
-async def filled(postgres_url: str) -> AsyncIterator[tuple[Connection, Filled, Directory]]:
+async def filled(postgres_url: str) -> AsyncIterator[tuple[Connection, Filled, ReadDirectory]]:
     connection = await asyncpg.connect(await new_database(postgres_url))
     try:
         await prepare(connection)
-        directory = await directories.current(connection, ACCOUNT.account)
-        assert directory is not None
-        yield connection, await fill(connection, CALLS), directory
+        filled = await fill(connection, CALLS)
+        yield connection, filled, await list_pages.directory_of(connection)
     finally:
         await connection.close()
 
 
-async def _cursor(connection: Connection, directory: Directory) -> str:
+async def _cursor(connection: Connection, known: ReadDirectory) -> str:
     """In the middle of all calls."""
-    _, wanted = await read(CallParameters, QueryParams(), directory, lambda: directories.users_ever(connection, "acme"))
+    _, wanted = read(CallParameters, QueryParams(), known)
+    directory = known.directory
     at = await listings.as_of(connection)
     page = await listings.first_page(
         connection, at, directory.nodes, "calls", directory.account, wanted, "newest_first", CALLS // 2, 100
@@ -44,7 +44,7 @@ async def _cursor(connection: Connection, directory: Directory) -> str:
 
 
 async def test_no_page_that_is_measured_reads_a_table_from_end_to_end(
-    filled: tuple[Connection, Filled, Directory],
+    filled: tuple[Connection, Filled, ReadDirectory],
 ) -> None:
     connection, calls, directory = filled
     chance = random.Random(1)
@@ -57,7 +57,7 @@ async def test_no_page_that_is_measured_reads_a_table_from_end_to_end(
         *(Page(kind, ()) for kind in list_pages.MODELS),
     ]
     for page in pages:
-        statement = await list_pages.statement_of(connection, page, directory)
+        statement = await list_pages.statement_of(page, directory)
         assert await connection.fetch(statement.text, *statement.values)
         assert not await list_pages.read_sequentially(connection, statement), page
     whole = Statement("select document from calls", ())

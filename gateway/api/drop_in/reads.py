@@ -12,12 +12,12 @@ from starlette.responses import Response
 from gateway.api import moments
 from gateway.api.auth import Caller, Handler
 from gateway.api.context import context_of
-from gateway.api.directory_of import directory_of
+from gateway.api.directory_of import in_version
 from gateway.api.drop_in import envelope
 from gateway.api.drop_in.parameters import ReadParameters, read
 from gateway.api.drop_in.rows import Row, of_text
 from gateway.api.health import asterisk_connected
-from gateway.store import directories, listings
+from gateway.store import listings
 from gateway.store.list_query import Kind
 
 ROWS_AT_ONCE = 500
@@ -29,18 +29,18 @@ def rows_of(kind: Kind, model: type[ReadParameters], shape: Callable[[Row], dict
 
     async def handler(request: Request, caller: Caller) -> Response:
         context = context_of(request)
-        directory = await directory_of(context, caller)
-        users = await directories.users_ever(context.pool, caller.account) if kind == "user_calls" else ()
-        asked, wanted = read(model, request.query_params, directory, users)
-        if wanted is None:
-            return envelope.success([])
         async with context.pool.acquire() as connection:
+            opening = await listings.opening(connection, caller.account)
+            known = await in_version(context, connection, opening.directory)
+            asked, wanted = read(model, request.query_params, known.directory, known.users.all)
+            if wanted is None:
+                return envelope.success([])
             if wanted.call_id is not None and (call := await listings.call(connection, caller.account, wanted.call_id)):
                 wanted = replace(wanted, call_id=UUID(call.id))  # It may have merged.
             page = await listings.first_page(
                 connection,
-                await listings.as_of(connection),
-                directory.nodes,
+                opening.at,
+                known.directory.nodes,
                 kind,
                 caller.account,
                 wanted,
