@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup asterisk demo record test verify-main-job verify-calls chaos chaos-short verify-durability lint types unit postgres real lock clean
+.PHONY: help setup asterisk demo record test verify-main-job verify-calls verify-api chaos chaos-short verify-durability lint types unit postgres real lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -59,6 +59,9 @@ verify-main-job: ## the main job, shown on fresh clones in empty homes; the last
 
 verify-calls: ## that calls are told right: scenarios, broken rules, damaged recordings, speed, on a fresh clone
 	@$(PYTHON) -m tests.lab.verify_calls
+
+verify-api: ## that the HTTP contract holds, on a fresh clone; API_CALLS=10000000 in the measured lists
+	@API_CALLS=$(or $(API_CALLS),10000000) $(PYTHON) -m tests.contract.verify
 
 chaos: setup ## calls while everything dies: SEED=1 CALLS=150 FAULTS=n MODE=journal|ami
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \

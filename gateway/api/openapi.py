@@ -123,7 +123,8 @@ def _path_parameter(path: str, name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string", "minLength": 1}
     if path.startswith("/v1/calls/"):
         schema = {"type": "string", "format": "uuid"}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+    told = {"name": name, "in": "path", "required": True, "schema": schema}
+    return told | {"example": "192.0.2.0/24"} if name == "network" else told
 
 
 def _query_parameters(model: type[BaseModel], examples: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

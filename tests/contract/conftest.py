@@ -34,7 +34,7 @@ async def service(database_url: str, pool: Pool, tmp_path: Path) -> AsyncIterato
     async with pool.acquire() as connection:
         directory = (await directories.apply(connection, directory_file.read(DIRECTORY))).directory
     await furnished(pool, directory)
-    for network in ("127.0.0.0/8", "10.0.0.0/8"):
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "192.0.2.0/24"):
         await networks.allow(pool, "acme", networks.parse_network(network))
     key = await keys.create(pool, "acme", "contract", keys.SCOPES)
     behind_a_proxy = {"GATEWAY_TRUSTED_PROXIES": "127.0.0.1", "GATEWAY_FORWARDED_HEADER": "X-Forwarded-For"}

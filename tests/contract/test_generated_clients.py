@@ -51,6 +51,7 @@ class Generating:
         return importlib.import_module(name)
 
 
+@pytest.mark.timeout(300)
 async def test_openapi_python_client(generating: Generating, service: Service) -> None:
     arguments = ["generate", "--path", "{document}", "--output-path", "{client}", "--meta", "none", "--fail-on-warning"]
     package = generating.client("openapi_client", "openapi-python-client", *arguments)
@@ -85,6 +86,7 @@ async def test_openapi_python_client(generating: Generating, service: Service) -
     assert made.id not in [key.id for key in (await do("access.list_keys")).parsed.data]
 
 
+@pytest.mark.timeout(300)
 async def test_ab_openapi_python_generator(generating: Generating, service: Service) -> None:
     package = generating.client("ab_client", "ab-openapi-python-generator", "{document}", "{client}")
     client = importlib.import_module(f"{package.__name__}.clients.async_client").AsyncClient(

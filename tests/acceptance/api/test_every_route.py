@@ -66,6 +66,11 @@ def request(client: httpx.AsyncClient, method: str, path: str, things: Things, k
     return client.build_request(method, url, json=body, headers=headers)
 
 
+def tell(what: str, requests: int) -> None:
+    """How many requests a test makes, each of which has to be refused."""
+    print("walk: " + json.dumps({what: requests}))
+
+
 def code_of(response: httpx.Response) -> object:
     if response.request.method == "HEAD" or response.request.url.path.startswith(drop_in.PREFIX):
         return None
@@ -84,8 +89,10 @@ async def test_nobody_gets_in_without_a_right_key(
     app: Starlette, asking: httpx.AsyncClient, key: str, theirs: Things
 ) -> None:
     wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    keys_that_open_nothing = ("", "nonsense", wrong, "gw_live_0123456789ab_" + "x" * 43)
+    tell("without_a_right_key", len(walk(app)) * len(keys_that_open_nothing))
     for method, route, _ in walk(app):
-        for bad in ("", "nonsense", wrong, "gw_live_0123456789ab_" + "x" * 43):
+        for bad in keys_that_open_nothing:
             response = await asking.send(request(asking, method, route.path, theirs, bad))
             assert response.status_code == 401, (method, route.path)
             assert response.headers["www-authenticate"]
@@ -94,6 +101,7 @@ async def test_nobody_gets_in_without_a_right_key(
 
 async def test_nobody_gets_in_from_a_refused_address(app: Starlette, key: str, theirs: Things) -> None:
     transport = httpx.ASGITransport(app, client=("198.51.100.9", 1))
+    tell("from_a_refused_address", len(walk(app)))
     async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
         for method, route, _ in walk(app):
             response = await client.send(request(client, method, route.path, theirs, key))
@@ -108,6 +116,7 @@ async def test_a_key_that_lacks_the_scope_gets_nothing(
         scope: await keys.create(pool, "acme", f"no {scope}", [one for one in keys.SCOPES if one != scope])
         for scope in keys.SCOPES
     }
+    tell("without_the_scope", len(walk(app)))
     for method, route, operation in walk(app):
         response = await asking.send(request(asking, method, route.path, theirs, lacking[operation.scope]))
         assert response.status_code == 403, (method, route.path)
@@ -120,6 +129,7 @@ async def test_what_is_another_accounts_does_not_exist(
     own = await furnished(pool, acme)
     walked = [(method, route.path) for method, route, _ in walk(app) if "{" in route.path]
     assert len(walked) > 8
+    tell("foreign_ids", len(walked))
     for method, path in walked:
         response = await asking.send(request(asking, method, path, theirs, key))
         assert (response.status_code, code_of(response)) in ((404, "not_found"), (404, None)), (method, path)
