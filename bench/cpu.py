@@ -1,5 +1,6 @@
 """The processor's time that processes have taken, from the kernel (Linux, proc(5))."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -16,5 +17,14 @@ def cpu_of(pid: int, *, with_ended_children: bool = False) -> float:
 def cpu_of_postgres(server: Any) -> float:
     """Seconds, of an embedded Postgres and its sessions, those that ended too."""
     postmaster = server.get_postmaster_info().pid
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return cpu_of(postmaster, with_ended_children=True) + sum(cpu_of(int(child)) for child in children)
+    while True:
+        children = _children(postmaster)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            seconds = cpu_of(postmaster, with_ended_children=True) + sum(map(cpu_of, children))
+            # One that ended meanwhile would be missing in the sum, or be in it twice.
+            if _children(postmaster) == children:
+                return seconds
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
