@@ -18,6 +18,7 @@ BACKLOG = 64
 def bare_route(body: bytes) -> Iterator[tuple[int, int]]:
     """Its port and process id; every path is answered with `body`."""
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as door:
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         process = multiprocessing.get_context("spawn").Process(target=_serve, args=(door, body), daemon=True)
         process.start()
         try:

@@ -4,6 +4,9 @@ import asyncio
 import socket
 import time
 
+MOST_BYTES = 1 << 26
+"""Of an answer."""
+
 IDLE_SECONDS = 2.0
 """A connection that was not used for longer may be closed by now, and is opened anew."""
 
@@ -14,6 +17,7 @@ class Client:
     def __init__(self, port: int, key: str = "") -> None:
         self.key = key
         self._port = port
+        self._buffer = bytearray(MOST_BYTES)
         self._open()
 
     def get(self, path: str) -> tuple[int, bytes]:
@@ -22,25 +26,26 @@ class Client:
             self.close()
             self._open()
         self._socket.sendall(request(path, self.key))
-        received = bytearray()
-        while (end := received.find(b"\r\n\r\n")) < 0:
-            received += self._more()
-        status, length = head_of(bytes(received[:end]))
-        while len(received) < end + 4 + length:
-            received += self._more()
+        received = self._more(0)
+        while (end := self._buffer.find(b"\r\n\r\n", 0, received)) < 0:
+            received += self._more(received)
+        status, length = head_of(bytes(self._buffer[:end]))
+        body = end + 4
+        while received < body + length:
+            received += self._more(received)
         self._used_at = time.monotonic()
-        return status, bytes(received[end + 4 :])
+        return status, bytes(self._buffer[body:received])
 
     def _open(self) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._used_at = time.monotonic()
 
-    def _more(self) -> bytes:
-        more = self._socket.recv(1 << 20)
-        if not more:
+    def _more(self, received: int) -> int:
+        count = self._socket.recv_into(memoryview(self._buffer)[received:])
+        if not count:
             raise ConnectionError("the connection was closed before the answer was whole")
-        return more
+        return count
 
     def close(self) -> None:
         self._socket.close()

@@ -68,7 +68,7 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        door = stack.enter_context(_bound(*settings.listen_address)) if "api" in roles else None
+        door = stack.enter_context(listening_socket(*settings.listen_address)) if "api" in roles else None
         url = await stack.enter_async_context(database(settings))
         pool = await _connected(url, stop)
         if pool is None:
@@ -80,13 +80,21 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
         await _run(settings, roles, pool, door, stop, stack)
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """The address, ours before anything else starts: that it is another's is told at once."""
+def listening_socket(host: str, port: int) -> socket.socket:
+    """The address, ours before anything else starts: that it is another's is told at once.
+
+    Raises:
+        OSError: it cannot be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        door = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise OSError(f"GATEWAY_LISTEN: cannot listen on {host} port {port}: {error.strerror or error}") from None
+    # Each connection has it from here: asyncio leaves it off where a socket does not name its protocol. Without it
+    # the last of an answer waits until the client has acknowledged what came before, which it delays by 40 ms.
+    door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return door
 
 
 async def _connected(url: str, stop: asyncio.Event) -> Pool | None:

@@ -26,7 +26,9 @@ def to_text(instant: Instant) -> str:
 
 def datetime_text(moment: datetime) -> str:
     """`to_text` of an aware datetime."""
-    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='milliseconds')[: -len('+00:00')]}Z"
 
 
 @lru_cache(maxsize=4096)
