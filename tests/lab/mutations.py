@@ -188,11 +188,11 @@ def _cases(module: ModuleType, fit: Callable[[Mapping[str, Any]], bool] = lambda
         if not name.startswith("test_") or not callable(function):
             continue
         marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
-        for chosen in product(*(list(_parameters(mark)) for mark in marks)):
+        for number, chosen in enumerate(product(*(list(_parameters(mark)) for mark in marks))):
             given = {key: value for one in chosen for key, value in one.items()}
             code = function.__code__
             if set(code.co_varnames[: code.co_argcount]) == set(given) and fit(given):
-                found.append((f"{module.__name__}.{name}[{_shown(given)}]", partial(_run, function, given)))
+                found.append((f"{module.__name__}.{name}[{number}: {_shown(given)}]", partial(_run, function, given)))
     return found
 
 
@@ -206,7 +206,8 @@ def _parameters(mark: Any) -> Iterator[dict[str, Any]]:
 
 
 def _shown(given: Mapping[str, Any]) -> str:
-    return "-".join(str(getattr(value, "name", value)) for value in given.values())
+    """Short: a parameter may be the rows of a whole call."""
+    return "-".join(str(getattr(value, "name", value))[:40] for value in given.values())
 
 
 def _run(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
