@@ -53,6 +53,41 @@ def test_answered_on_both_legs() -> None:
     assert [[p.number for p in s.parties] for s in record.segments] == [["101", "+61255501234"]]
 
 
+def test_a_call_is_told_of_as_soon_as_it_is_known_whose_it_is() -> None:
+    first = [replace(row, account_code="acme") for row in rows(RINGING)[:1]]
+    assert [event.type for event in fold(first)[1]] == ["call.started"]
+
+
+def test_a_visit_goes_on_when_the_local_channels_leave() -> None:
+    record = _told(
+        RINGING
+        + f"""
+    2.000 ANSWER       PJSIP/101-desk-1 u=.1 l={ID} 101@gw-ring
+    2.000 HANGUP       PJSIP/101-mobile-2 u=.2 l={ID} 26
+    2.001 BRIDGE_ENTER PJSIP/101-desk-1 u=.1 l={ID} bridge=b1
+    2.001 APP_START    Local/101@gw-ring-0;1 u={ID} l={ID} 700@from-internal app=Queue(support,tT,,,60)
+    2.002 BRIDGE_ENTER Local/101@gw-ring-0;2 u={ID}-2 l={ID} bridge=b1
+    2.003 CHAN_START   PJSIP/103-3 u=.3 l={ID} s@from-internal
+    4.000 BRIDGE_ENTER PJSIP/103-3 u=.3 l={ID} bridge=b2
+    4.000 BRIDGE_ENTER Local/101@gw-ring-0;1 u={ID} l={ID} bridge=b2
+    5.000 BRIDGE_EXIT  PJSIP/101-desk-1 u=.1 l={ID} bridge=b1
+    5.000 BRIDGE_ENTER PJSIP/101-desk-1 u=.1 l={ID} bridge=b2
+    5.001 BRIDGE_EXIT  Local/101@gw-ring-0;1 u={ID} l={ID} bridge=b2
+    5.001 BRIDGE_EXIT  Local/101@gw-ring-0;2 u={ID}-2 l={ID} bridge=b1
+    5.001 APP_END      Local/101@gw-ring-0;1 u={ID} l={ID} 700@from-internal app=Queue(support,tT,,,60)
+    5.001 HANGUP       Local/101@gw-ring-0;1 u={ID} l={ID} 16
+    5.001 HANGUP       Local/101@gw-ring-0;2 u={ID}-2 l={ID} 16
+    9.000 BRIDGE_EXIT  PJSIP/101-desk-1 u=.1 l={ID} bridge=b2
+    9.000 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 16 PJSIP/101-desk-1
+    9.000 BRIDGE_EXIT  PJSIP/103-3 u=.3 l={ID} bridge=b2
+    9.001 HANGUP       PJSIP/103-3 u=.3 l={ID} 16
+    9.001 LINKEDID_END PJSIP/103-3 u=.3 l={ID}
+    """
+    )
+    (visit,) = record.visits
+    assert (visit.status, visit.talk_ms, visit.ended_at) == ("answered", 5000, START + 9_000_000)
+
+
 def test_the_states_as_they_happen() -> None:
     states = [_told(RINGING), _told(RINGING + USER_ANSWERED), _told(RINGING + USER_ANSWERED + DESTINATION_ANSWERED)]
     assert [record.state for record in states] == ["ringing_user", "ringing_destination", "ended"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.calls.tables import START, fold, rows, told
+from tests.unit.calls.tables import ACME, START, fold, rows, told
 
 ANSWERED = """
 0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
@@ -39,6 +39,7 @@ def test_an_answered_call_tells_who_talked_how_long_and_who_hung_up() -> None:
     record = told(ANSWERED)
     assert (record.outcome, record.direction, record.hung_up_by) == ("answered", "internal", "caller")
     assert (record.duration_ms, record.ring_ms, record.talk_ms) == (6001, 2000, 3998)
+    assert record.hangup_cause == 16
     assert record.answered_by is not None
     assert record.answered_by.device == "PJSIP/103"
     assert [(a.device, a.result) for a in record.attempts] == [("PJSIP/103", "answered")]
@@ -149,6 +150,48 @@ def test_two_numbers_rung_at_once_over_one_trunk_are_two_attempts() -> None:
     3.001 LINKEDID_END PJSIP/102-0 u=.0 l=.0
     """)
     assert [attempt.result for attempt in record.attempts] == ["busy", "declined"]
+
+
+def test_a_number_that_no_directory_knows_is_for_whoever_it_rang() -> None:
+    record = told("""
+    0.000 CHAN_START PJSIP/trunk-0 u=.0 l=.0 +61290000099@from-trunk cid=+61411000999
+    0.001 APP_START  PJSIP/trunk-0 u=.0 l=.0 +61290000099@from-trunk app=Dial(PJSIP/102,5)
+    0.002 CHAN_START PJSIP/102-1 u=.1 l=.0 s@from-internal
+    """)
+    assert (record.callee.number, record.callee.user) == ("+61290000099", ACME.users[1].ref)
+
+
+@pytest.mark.parametrize(("by", "via"), [("PJSIP/102-1", "direct"), ("PJSIP/trunk-0", "transfer")])
+def test_who_is_rung_after_a_talk_was_meant_by_the_dialplan_or_by_whoever_talked(by: str, via: str) -> None:
+    """The called party who hangs up lets the dialplan go on; one from whom the caller is taken transferred them."""
+    record = told(f"""
+    0.000 CHAN_START   PJSIP/trunk-0 u=.0 l=.0 +61290000099@from-trunk cid=+61411000999
+    0.001 APP_START    PJSIP/trunk-0 u=.0 l=.0 800@from-internal app=Dial(PJSIP/102,5,g)
+    0.002 CHAN_START   PJSIP/102-1 u=.1 l=.0 s@from-internal
+    1.000 BRIDGE_ENTER PJSIP/102-1 u=.1 l=.0 bridge=b1
+    1.000 BRIDGE_ENTER PJSIP/trunk-0 u=.0 l=.0 800@from-internal app=Dial(PJSIP/102,5,g) bridge=b1
+    2.000 BRIDGE_EXIT  PJSIP/102-1 u=.1 l=.0 bridge=b1
+    2.000 BRIDGE_EXIT  PJSIP/trunk-0 u=.0 l=.0 800@from-internal app=Dial(PJSIP/102,5,g) bridge=b1
+    2.000 HANGUP       PJSIP/102-1 u=.1 l=.0 16 {by}
+    2.001 APP_END      PJSIP/trunk-0 u=.0 l=.0 800@from-internal app=Dial(PJSIP/102,5,g)
+    2.002 APP_START    PJSIP/trunk-0 u=.0 l=.0 800@from-internal app=Dial(PJSIP/103,5)
+    2.003 CHAN_START   PJSIP/103-2 u=.2 l=.0 s@from-internal
+    """)
+    assert [attempt.via for attempt in record.attempts] == ["direct", via]
+
+
+def test_a_stay_in_a_room_is_talk() -> None:
+    record = told("""
+    0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 800@from-internal cid=102 "Bob"
+    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 800@from-internal app=ConfBridge(800)
+    0.001 ANSWER       PJSIP/102-0 u=.0 l=.0 800@from-internal app=ConfBridge(800)
+    1.000 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 800@from-internal app=ConfBridge(800) bridge=b
+    4.000 BRIDGE_EXIT  PJSIP/102-0 u=.0 l=.0 800@from-internal app=ConfBridge(800) bridge=b
+    4.000 APP_END      PJSIP/102-0 u=.0 l=.0 800@from-internal app=ConfBridge(800)
+    4.000 HANGUP       PJSIP/102-0 u=.0 l=.0 16 PJSIP/102-0
+    4.000 LINKEDID_END PJSIP/102-0 u=.0 l=.0
+    """)
+    assert (record.talk_ms, [(one.how, one.room) for one in record.segments]) == (3000, [("conference", "800")])
 
 
 WANTED = ["Echo()", "VoiceMailMain(102@default)", "ConfBridge(800)", "MeetMe(800)", "Page(PJSIP/103)"]

@@ -76,6 +76,11 @@ def test_what_was_missing_comes_in_time_and_ends_the_call_whole() -> None:
     assert ended([*QUEUED, QueueRow("CONNECT", late, CALL[0].unique_id, "support")]) == [("answered", True)]
 
 
+def test_what_a_queue_tells_prolongs_no_other_doubt() -> None:
+    said = QueueRow("ENTERQUEUE", END + 20 * SECOND, CALL[0].unique_id, "support")
+    assert ended([*WITHOUT_THE_END, said, Watermark(END + 30 * SECOND)]) == [("answered", False)]
+
+
 def test_a_call_that_goes_on_is_doubted_no_more() -> None:
     """Whatever was said of its end, a new channel of it lives."""
     rung = replace(CALL[2], unique_id="1795489263.7", channel="PJSIP/103-7", at=END + SECOND)
@@ -90,7 +95,10 @@ def test_calls_in_doubt_are_settled_each_in_its_time() -> None:
 
 def test_a_late_row_of_a_call_that_is_over_opens_no_other() -> None:
     late = replace(CALL[3], at=END + SECOND)
-    assert ended([*CALL, late]) == [("answered", True)]
+    folding = machine()
+    for row in [*CALL, late]:
+        folding.take(row)
+    assert folding.open_calls == 0
     folding = machine()
     folding.know_over([late.linked_id])
     folding.take(late)
@@ -138,11 +146,11 @@ def test_a_call_in_which_asterisks_clock_was_set_says_so_and_the_next_does_not()
 
 def test_a_channel_that_ended_unheard_does_not_hold_up_the_end_of_its_call() -> None:
     """The caller hung up in a gap; of the callee the end is heard."""
-    feed = rows(ANSWERED)
+    callee = CALL[2].unique_id
     back = START + 6_000_000
-    alive = ChannelsAlive(back + 1, back, frozenset((feed[2].unique_id,)))
-    heard: list[Row] = [*feed[:7], Gap(back), alive, *feed[11:]]
-    records, events = fold(heard)
+    alive = ChannelsAlive(back + 1, back, frozenset((callee,)))
+    heard = [row for row in CALL[7:] if row.unique_id == callee]
+    records, events = fold([*CALL[:7], Gap(back), alive, *heard])
     assert [(one.outcome, one.settled, one.complete, one.talk_ms) for one in records] == [
         ("answered", True, False, 3998)
     ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.calls.tables import fold, rows
+from tests.unit.calls.tables import START, fold, rows
 
 TWO_CALLS = """
 0.000 CHAN_START PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
@@ -56,8 +56,50 @@ def test_channels_in_one_bridge_are_of_one_call() -> None:
 def test_a_channel_that_goes_over_to_another_call_joins_them_and_says_that_a_row_is_missing() -> None:
     first, second = rows(TWO_CALLS)
     gone_over = replace(second, event="ANSWER", at=second.at + 1, linked_id=first.linked_id)
-    (record,), _ = fold([first, second, gone_over])
+    named = replace(second, event="ATTENDEDTRANSFER", at=second.at + 2, linked_id=first.linked_id)
+    for feed in ([first, second, gone_over], [first, second, gone_over, named]):
+        (record,), _ = fold(feed)
+        assert (len(record.merged_ids), record.complete) == (1, False)
+
+
+def test_a_channel_that_enters_another_calls_bridge_may_have_been_transferred_there() -> None:
+    """By then its rows bear that call's linked id; the event that says why comes after."""
+    first, second = rows(TWO_CALLS)
+    in_bridge = {"bridge_id": "b", "bridge_technology": "simple_bridge"}
+    feed = [
+        first,
+        second,
+        replace(first, event="BRIDGE_ENTER", at=second.at + 1, extra=in_bridge),
+        replace(second, event="BRIDGE_ENTER", at=second.at + 2, linked_id=first.linked_id, extra=in_bridge),
+    ]
+    (record,), _ = fold(feed)
     assert (len(record.merged_ids), record.complete) == (1, False)
+    (record,), _ = fold([*feed, replace(first, event="ATTENDEDTRANSFER", at=second.at + 3)])
+    assert (len(record.merged_ids), record.complete) == (1, True)
+
+
+def test_pairs_that_talk_at_once_in_one_call_do_not_cut_each_other_short() -> None:
+    (record,), _ = fold(
+        rows("""
+    0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102
+    0.001 APP_START    PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,9)
+    0.002 CHAN_START   PJSIP/103-1 u=.1 l=.0 s@from-internal
+    1.000 CHAN_START   PJSIP/105-2 u=.2 l=.2 101@from-internal cid=105
+    1.001 APP_START    PJSIP/105-2 u=.2 l=.2 101@from-internal app=Dial(PJSIP/101-desk,9)
+    1.002 CHAN_START   PJSIP/101-desk-3 u=.3 l=.2 s@from-internal
+    2.000 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.0 bridge=b1
+    2.000 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 bridge=b1
+    3.000 BRIDGE_ENTER PJSIP/105-2 u=.2 l=.2 bridge=b2
+    3.000 BRIDGE_ENTER PJSIP/101-desk-3 u=.3 l=.2 bridge=b2
+    3.500 ATTENDEDTRANSFER PJSIP/102-0 u=.0 l=.0 transferee_channel_uniqueid=1795489263.2
+    5.000 BRIDGE_EXIT  PJSIP/105-2 u=.2 l=.2 bridge=b2
+    5.000 BRIDGE_EXIT  PJSIP/101-desk-3 u=.3 l=.2 bridge=b2
+    6.000 BRIDGE_EXIT  PJSIP/102-0 u=.0 l=.0 bridge=b1
+    6.000 BRIDGE_EXIT  PJSIP/103-1 u=.1 l=.0 bridge=b1
+    """)
+    )
+    spans = [({p.number for p in one.parties}, one.started_at - START, one.ended_at) for one in record.segments]
+    assert spans == [({"102", "103"}, 2_000_000, START + 6_000_000), ({"105", "101"}, 3_000_000, START + 5_000_000)]
 
 
 @pytest.mark.parametrize("app", ["ConfBridge(800)", "MeetMe(800)", "Page(PJSIP/104)"])

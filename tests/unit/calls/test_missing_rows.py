@@ -36,3 +36,19 @@ def test_a_local_channel_that_was_rung_has_something_that_rang_it(app: str) -> N
     """
     assert told(ringing).complete
     assert not told(ringing + f"0.500 ANSWER Local/104@from-internal-0;1 u=.2 l=.0 app={app}").complete
+
+
+ANSWERED_THEN_DIALS = """
+0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102 "Bob"
+0.001 APP_START    PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5)
+0.002 CHAN_START   PJSIP/103-1 u=.1 l=.0 s@from-internal
+1.000 BRIDGE_ENTER PJSIP/103-1 u=.1 l=.0 bridge=b
+1.000 BRIDGE_ENTER PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial(PJSIP/103,5) bridge=b
+2.000 BRIDGE_EXIT  PJSIP/103-1 u=.1 l=.0 bridge=b
+2.000 BRIDGE_EXIT  PJSIP/102-0 u=.0 l=.0 103@from-internal app=Dial({data},5) bridge=b
+"""
+
+
+def test_who_shows_the_dial_of_another_took_over_from_them_and_an_event_tells_it() -> None:
+    assert told(ANSWERED_THEN_DIALS.format(data="PJSIP/103")).complete
+    assert not told(ANSWERED_THEN_DIALS.format(data="PJSIP/105")).complete

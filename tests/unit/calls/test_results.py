@@ -8,6 +8,7 @@ from gateway.calls.record import CallRecord
 from gateway.calls.rows import QueueRow, Row
 from gateway.calls.views import user_calls
 from tests.unit.calls.tables import START, fold, rows, told
+from tests.unit.calls.test_direct_calls import ANSWERED, UNANSWERED
 
 ENDS = {
     "no_answer": "0",
@@ -62,7 +63,7 @@ def test_what_two_that_were_rung_together_come_to(more: str, less: str) -> None:
     for ends in ((more, less), (less, more)):
         record = rung("+61290000001", "PJSIP/101-desk", "PJSIP/103", *ends)
         assert {attempt.result for attempt in record.attempts} == set(ends)
-        assert record.outcome == OUTCOMES[more]
+        assert (record.outcome, record.end_reason) == (OUTCOMES[more], OUTCOMES[more])
 
 
 @pytest.mark.parametrize(("more", "less"), list(combinations(TELLING, 2)))
@@ -71,6 +72,32 @@ def test_what_a_user_reads_whose_two_devices_were_rung(more: str, less: str) -> 
         record = rung("+61290000001", "PJSIP/101-desk", "PJSIP/101-mobile", *ends)
         (row,) = user_calls(record)
         assert row.result == ("missed" if more in ("no_answer", "unreachable") else more)
+
+
+def test_a_user_missed_a_call_that_reached_none_of_their_devices() -> None:
+    record = rung("+61290000001", "PJSIP/101-desk", "PJSIP/101-mobile", "unreachable", "unreachable")
+    assert (record.outcome, record.end_reason) == ("failed", "unreachable")
+    assert [row.result for row in user_calls(record)] == ["missed"]
+
+
+CALLERS = [
+    ("17 PJSIP/103-1", "17 dialplan/builtin BUSY", "busy"),
+    ("21 PJSIP/103-1", "16 dialplan/builtin", "declined"),
+    ("34 PJSIP/103-1", "34 dialplan/builtin", "failed"),
+    ("127 -", "127 PJSIP/102-0 CANCEL", "cancelled"),
+    ("0", "16 dialplan/builtin NOANSWER", "missed"),
+]
+
+
+@pytest.mark.parametrize(("called", "caller", "result"), CALLERS)
+def test_what_a_caller_reads_of_a_call_that_nobody_answered(called: str, caller: str, result: str) -> None:
+    caller_row, _ = user_calls(told(UNANSWERED.format(called=called, caller=caller)))
+    assert (caller_row.user.number, caller_row.result, caller_row.type) == ("102", result, f"user_internal_{result}")
+
+
+def test_what_either_reads_of_a_talk() -> None:
+    rows_told = [(one.user.number, one.result, one.talk_ms) for one in user_calls(told(ANSWERED))]
+    assert rows_told == [("102", "answered", 3998), ("103", "answered", 3998)]
 
 
 def test_a_user_missed_a_call_that_the_caller_gave_up() -> None:
@@ -142,8 +169,28 @@ def test_why_a_queue_was_left_where_the_dialplan_says_it(said: str, status: str)
 def test_why_a_queue_was_left_where_the_queue_says_it(event: str, status: str) -> None:
     entered = [] if event == "JOINEMPTY" else [QueueRow("ENTERQUEUE", START, "1795489263.0", "support")]
     said: list[Row] = [*entered, QueueRow(event, START + 8_000_000, "1795489263.0", "support")]
-    (record,), _ = fold([*said, *rows(LEFT.format(event="ANSWER", said=""))])
-    assert [visit.status for visit in record.visits] == [status]
+    table = rows(LEFT.format(event="ANSWER", said=""))
+    (record,), _ = fold([*said, *table])
+    assert [(visit.status, visit.id) for visit in record.visits] == [(status, f"{record.id}-q1")]
+    assert record.complete
+    if entered:
+        (record,), _ = fold([*said[1:], *table])
+        assert not record.complete
+
+
+def test_a_caller_whose_channel_was_hung_up_while_waiting_has_abandoned_the_queue() -> None:
+    said: list[Row] = [
+        QueueRow("ENTERQUEUE", START, "1795489263.0", "support"),
+        QueueRow("ABANDON", START + 8_000_000, "1795489263.0", "support"),
+    ]
+    hung_up = LEFT.format(event="ANSWER", said="").replace("8.100", "8.001").replace("16 dialplan/builtin", "16")
+    (record,), _ = fold([*said, *rows(hung_up)])
+    assert [visit.status for visit in record.visits] == ["abandoned"]
+
+
+def test_a_queue_that_is_left_is_told_of_while_the_call_goes_on() -> None:
+    _, events = fold(rows(LEFT.format(event="ANSWER", said=""))[:3])
+    assert [event.type for event in events] == ["call.started", "queue.entered", "queue.left"]
 
 
 REFUSED = [("17", "busy"), ("21", "declined"), ("34", "failed"), ("20", "failed")]
