@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.lab.asterisk import PROJECT
 
-PHASES = "examples,coverage,fuzzing,stateful"
+BRIEF = "examples,fuzzing,stateful"
+ALL = "examples,coverage,fuzzing,stateful"
 PUBLIC = {"GET /healthz", "GET /readyz"}
 RATES = ("accepted", "unreachable", "conflicts", "rejected")
 
@@ -55,7 +56,7 @@ class Found:
         }
 
 
-async def fuzz(url: str, key: str, directory: Path, *, broken: bool, examples: int, phases: str = PHASES) -> Found:
+async def fuzz(url: str, key: str, directory: Path, *, broken: bool, examples: int, phases: str) -> Found:
     """`examples`: the most cases of an operation in a phase that draws them. `broken`: keys that open nothing."""
     report, counts = directory / "report.json", directory / "statuses.json"
     environment = os.environ | {

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.contract.fuzz import ALL
 from tests.lab.fresh_clone import Clone, Failed, fresh_clone, last_json, passed
-
-ALL_PHASES = "examples,coverage,fuzzing,stateful"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ STEPS = (
     Step(
         "schemathesis",
         ("tests/contract/test_schemathesis.py",),
-        {"FUZZ_PHASES": ALL_PHASES, "FUZZ_EXAMPLES": "40"},
+        {"FUZZ_PHASES": ALL, "FUZZ_EXAMPLES": "40"},
     ),
     Step("walk", ("tests/acceptance/api/test_every_route.py",)),
     Step(
@@ -45,6 +44,7 @@ STEPS = (
         "documentation",
         (
             "tests/acceptance/api/test_openapi.py",
+            "tests/acceptance/api/test_pages_of_docs.py",
             "tests/acceptance/test_quick_start.py",
             "tests/unit/api/test_csv_columns.py",
             "tests/unit/api/test_errors_documented.py",
