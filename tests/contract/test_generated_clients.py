@@ -110,5 +110,5 @@ async def test_ab_openapi_python_generator(generating: Generating, service: Serv
     assert made.id in [key.id for key in (await client.list_keys()).data]
     await client.revoke_key(made.id)
     assert made.id not in [key.id for key in (await client.list_keys()).data]
-    network = await client.allow_network(models.NewNetwork(network="192.0.2.0/24"))
+    network = await client.allow_network(models.NewNetwork(network="198.51.100.0/24"))
     assert network.network in [one.network for one in (await client.list_networks()).data]
