@@ -7,8 +7,9 @@ All in one run, so that the ratios hold on any machine, into a real Postgres wit
 - catch-up: the mix of `bench.fold`, written as Asterisk's own journal, read, folded and committed by the real
   ingest; then the same raw rows only copied, in the same batches (`ingest_to_copy`). `catch_up_looks`: at how many
   looks the progress that `/v1/status` shows had less left to read than at the one before;
-- `bench.ami_socket`: from AMI's socket to the commit, fed at a steady pace by another process (`ami_to_copy`: the
-  time an event took, beside what a row took only to be copied);
+- `bench.ami_socket`: from AMI's socket to the commit, fed by another process: at a steady pace that leaves room, then
+  as fast as the journal was read, which is more than it can take (`ami_events_most_per_second`; `ami_to_copy`: the time
+  an event takes then, beside what a row took only to be copied);
 - `bench.real_calls`: CPU a call beside Asterisk's own, its `cel_pgsql` and `cdr_pgsql`, and cacofonisk;
 - `bench.visible`: from a call's end to its record in the API, at fifty calls a second.
 
@@ -67,9 +68,12 @@ async def measure(rows: list[Row], work: Path) -> dict[str, float]:
             "ingest_to_copy": round(ingest_seconds / copy_seconds, 2),
             "catch_up_looks": looks,
         }
-        pace = round(FED_SHARE * len(rows) / ingest_seconds / ami_socket.EVENTS_A_CALL)
-        figures |= await ami_socket.measure(await _database(server, "listening"), work, pace, FED_SECONDS)
-        figures["ami_to_copy"] = round(figures["copy_rows_per_second"] / figures["ami_events_committed_per_second"], 2)
+        most = len(rows) / ingest_seconds / ami_socket.EVENTS_A_CALL
+        listening, flooded = [await _database(server, name) for name in ("listening", "flooded")]
+        figures |= await ami_socket.measure(listening, work / "listening", round(FED_SHARE * most), FED_SECONDS)
+        flood = await ami_socket.measure(flooded, work / "flooded", round(most), FED_SECONDS)
+        figures["ami_events_most_per_second"] = flood["ami_events_committed_per_second"]
+        figures["ami_to_copy"] = round(figures["copy_rows_per_second"] / figures["ami_events_most_per_second"], 2)
         figures |= await real_calls.measure(server, work)
     return figures | await visible.measure(work)
 
