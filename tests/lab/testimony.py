@@ -79,13 +79,18 @@ class Dialog:
 
     @property
     def who(self) -> str:
-        """The extension at which the phone is; contacts and devices of one user share it."""
-        return re.split(r"[-/]", self.phone)[0]
+        """The extension at which the phone is; devices of one user share it."""
+        return self.device.split("-")[0]
+
+    @property
+    def device(self) -> str:
+        """Contacts of one device share it."""
+        return self.phone.split("/")[0]
 
     def is_of(self, attempt: Call) -> bool:
         """Whether this is the ringing that an attempt tells of."""
         device = str(attempt["device"] or "").removeprefix("PJSIP/")
-        named = self.phone.split("/")[0] == device or attempt["number"] in (self.number or self.phone, self.number)
+        named = self.device == device or attempt["number"] in (self.number or self.phone, self.number)
         return self.incoming and named and (self.silent or _near(self.began, attempt["started_at"]))
 
     def is_at(self, party: Call) -> bool:
@@ -143,7 +148,7 @@ def _of_ringing(calls: Sequence[Call], seen: Sequence[Dialog], known: frozenset[
             elif call["outcome"] != "lost":  # what phones do after Asterisk died it cannot know
                 yield from _of_attempt(call, attempt, rang, seen)
     for dialog in seen:
-        if dialog.incoming and dialog not in matched and (dialog.phone in known or dialog.number) and calls:
+        if dialog.incoming and dialog not in matched and (dialog.device in known or dialog.number) and calls:
             yield f"{dialog.phone} {dialog.number} was rung at {dialog.began:.3f}, and no attempt tells of it"
 
 
