@@ -5,12 +5,14 @@ own: four of five go to a user, the fifth through a queue in which two ring. The
 stored of the recording; a text that is no call's alone becomes an expression over the call's number.
 """
 
+import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gateway.calls.directory import Directory, Group, Limits, User
 from gateway.calls.document import call_text, user_call_text, visit_text
@@ -136,35 +138,52 @@ async def not_durable(connection: Connection) -> AsyncIterator[None]:
     await connection.execute("checkpoint", timeout=PATIENCE)
 
 
-async def fill(connection: Connection, calls: int) -> Filled:
-    """So many calls, ending with October 2026; progress goes to standard output. The role is a superuser."""
+async def fill(connections: Sequence[Connection], calls: int) -> Filled:
+    """So many calls, ending with October 2026; progress goes to standard output.
+
+    All connections write at once; their role is a superuser.
+    """
     began = time.perf_counter()
-    months = _months(calls)
+    first, months = connections[0], _months(calls)
     for month in months:
-        await partitions.make(connection, partitions.month_of(month))
-    await connection.execute("set session_replication_role = replica")  # No foreign key is asked for each row.
-    await connection.execute("set time zone 'UTC'")
-    await connection.execute("set maintenance_work_mem = '1GB'")
-    indexes = await connection.fetch(INDEXES, list(TABLES))
+        await partitions.make(first, partitions.month_of(month))
+    for connection in connections:
+        await connection.execute("set session_replication_role = replica")  # No foreign key is asked for each row.
+        await connection.execute("set time zone 'UTC'")
+        await connection.execute("set maintenance_work_mem = '1GB'")
+    indexes = await first.fetch(INDEXES, list(TABLES))
     for index in indexes:
-        await connection.execute(f"drop index {index['name']}")
-    statements = await _statements(months[0], calls)
-    for first in range(0, calls, AT_ONCE):
-        last = min(first + AT_ONCE, calls) - 1
-        for statement in statements:
-            await connection.execute(statement, first, last, timeout=PATIENCE)
-        print(f"{last + 1} calls, {time.perf_counter() - began:.0f} s", flush=True)
+        await first.execute(f"drop index {index['name']}")
+    await _all_of(connections, _rows(await _statements(months[0], calls), calls, began))
     filled = time.perf_counter()
-    for index in indexes:
-        # Of the whole partitioned table, as the migration said it.
-        await connection.execute(index["definition"].replace(" ON ONLY ", " ON "), timeout=PATIENCE)
+    # Of the whole partitioned table, as the migration said it.
+    await _all_of(connections, ((index["definition"].replace(" ON ONLY ", " ON "),) for index in indexes))
     indexed = time.perf_counter()
     print(f"{len(indexes)} indexes, {indexed - filled:.0f} s", flush=True)
-    await connection.execute("vacuum (analyze)", timeout=PATIENCE)
-    await connection.execute("reset all")
+    await first.execute("vacuum (analyze)", timeout=PATIENCE)
+    for connection in connections:
+        await connection.execute("reset all")
     done = time.perf_counter()
     print(f"vacuum and analyze, {done - indexed:.0f} s", flush=True)
     return Filled(calls, _numbers(calls), done - began, indexed - filled, months)
+
+
+async def _all_of(connections: Sequence[Connection], statements: Iterator[tuple[Any, ...]]) -> None:
+    """Each connection takes the next statement, with its values, when it has done one."""
+
+    async def work(connection: Connection) -> None:
+        for statement, *values in statements:
+            await connection.execute(statement, *values, timeout=PATIENCE)
+
+    await asyncio.gather(*map(work, connections))
+
+
+def _rows(statements: Sequence[str], calls: int, began: float) -> Iterator[tuple[Any, ...]]:
+    for first in range(0, calls, AT_ONCE):
+        last = min(first + AT_ONCE, calls) - 1
+        for statement in statements:
+            yield statement, first, last
+        print(f"{last + 1} calls, {time.perf_counter() - began:.0f} s", flush=True)
 
 
 def _numbers(calls: int) -> int:

@@ -136,8 +136,10 @@ async def measure(calls: int, work: Path) -> dict[str, Any]:
         stack.push_async_callback(connection.close)
         await migrate(connection)
         await prepare(connection)
+        beside = await asyncpg.connect(database.url)
         async with not_durable(connection):
-            filled = await fill(connection, calls)
+            filled = await fill([connection, beside], calls)
+        await beside.close()
         await networks.allow(connection, ACCOUNT.account, networks.parse_network("127.0.0.1"))
         key = await keys.create(connection, ACCOUNT.account, "bench", ["calls:read"])
         pbx = cast(AsteriskInstance, Files(work / "none.csv", work / "none"))

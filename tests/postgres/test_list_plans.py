@@ -25,7 +25,7 @@ async def filled(postgres_url: str) -> AsyncIterator[tuple[Connection, Filled, R
     connection = await asyncpg.connect(await new_database(postgres_url))
     try:
         await prepare(connection)
-        filled = await fill(connection, CALLS)
+        filled = await fill([connection], CALLS)
         yield connection, filled, await list_pages.directory_of(connection)
     finally:
         await connection.close()
