@@ -61,7 +61,7 @@ async def test_calls_that_arrive_while_cursors_walk(client: httpx.AsyncClient, p
     """Before, between and after those that were there, some of which are amended. Every walk is on its way when the
     first call arrives, and not over before the last has.
     """
-    step = ARRIVING // THERE + 1
+    step = -(-ARRIVING // THERE) + 1
     there = [call(acme, n) for n in range(0, THERE * step, step)]
     arriving = [call(acme, n) for n in range(-step, THERE * step) if n % step]
     random.Random(6).shuffle(arriving)
