@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.calls.channels import Channel, channel_from
-from gateway.calls.rows import QUEUE_OVER, CelRow, ChannelsAlive, Instant, QueueRow
+from gateway.calls.rows import QUEUE_OVER, SAME_MOMENT, CelRow, ChannelsAlive, Instant, QueueRow
 
 
 class UserEvent(NamedTuple):
@@ -65,8 +65,8 @@ class CallFacts:
     forwards: list[Forward] = field(default_factory=list)
     ended_linked_ids: set[str] = field(default_factory=set)
     gap: bool = False
-    unsaid: bool = False
-    """Whether another call was joined in a bridge, and nothing that joins calls was seen as yet."""
+    unsaid: list[Instant] = field(default_factory=list)
+    """When other calls were joined in a bridge, and nothing that joins calls was seen as yet."""
     last_row_at: Instant = 0
     _by_name: dict[str, Channel] = field(default_factory=dict)
 
@@ -144,10 +144,16 @@ class CallFacts:
             case "PICKUP":
                 self._take_pickup(row)
             case "BLINDTRANSFER" | "ATTENDEDTRANSFER":
-                self.transfers.append(_transfer(row))
-                self.unsaid = self.unsaid and row.event != "ATTENDEDTRANSFER"
+                self._take_transfer(row)
             case "FORWARD":
                 self.forwards.append(Forward(row.at, row.unique_id))
+
+    def _take_transfer(self, row: CelRow) -> None:
+        self.gap = self.gap or not row.extra
+        self.transfers.append(_transfer(row))
+        if row.event == "ATTENDEDTRANSFER":
+            # It says why calls were joined just now; what joined others before is still not said.
+            self.unsaid = [at for at in self.unsaid if row.at - at > SAME_MOMENT]
 
     def _take_pickup(self, row: CelRow) -> None:
         picker = row.extra.get("pickup_channel_uniqueid")
@@ -184,7 +190,7 @@ class CallFacts:
         self.forwards += other.forwards
         self.ended_linked_ids |= other.ended_linked_ids
         self.gap = self.gap or other.gap
-        self.unsaid = self.unsaid or other.unsaid
+        self.unsaid += other.unsaid
         self.last_row_at = max(self.last_row_at, other.last_row_at)
 
 

@@ -249,7 +249,8 @@ class Fold:
         """
         called_back = any(call.facts.first.exten == "s" and call.facts.complete for call in (one, two))
         joined = self._merge(one, two, at)
-        joined.facts.unsaid = joined.facts.unsaid or not called_back
+        if not called_back:
+            joined.facts.unsaid.append(at)
         return joined
 
     def _merge(self, one: OpenCall, two: OpenCall, at: Instant) -> OpenCall:

@@ -56,7 +56,8 @@ def test_channels_in_one_bridge_are_of_one_call() -> None:
 def test_a_channel_that_goes_over_to_another_call_joins_them_and_says_that_a_row_is_missing() -> None:
     first, second = rows(TWO_CALLS)
     gone_over = replace(second, event="ANSWER", at=second.at + 1, linked_id=first.linked_id)
-    named = replace(second, event="ATTENDEDTRANSFER", at=second.at + 2, linked_id=first.linked_id)
+    to_first = {"transferee_channel_uniqueid": first.unique_id}
+    named = replace(second, event="ATTENDEDTRANSFER", at=second.at + 2, linked_id=first.linked_id, extra=to_first)
     for feed in ([first, second, gone_over], [first, second, gone_over, named]):
         (record,), _ = fold(feed)
         assert (len(record.merged_ids), record.complete) == (1, False)
@@ -74,8 +75,23 @@ def test_a_channel_that_enters_another_calls_bridge_may_have_been_transferred_th
     ]
     (record,), _ = fold(feed)
     assert (len(record.merged_ids), record.complete) == (1, False)
-    (record,), _ = fold([*feed, replace(first, event="ATTENDEDTRANSFER", at=second.at + 3)])
+    said = replace(first, event="ATTENDEDTRANSFER", at=second.at + 3, extra={"transferee_channel_uniqueid": OTHER})
+    (record,), _ = fold([*feed, said])
     assert (len(record.merged_ids), record.complete) == (1, True)
+    (record,), _ = fold([*feed, replace(said, extra={})])
+    assert not record.complete
+
+
+def test_a_transfer_does_not_say_what_joined_two_calls_long_before() -> None:
+    """Somebody picked up, which was not seen; the transfer of that call later on is another matter."""
+    first, second = rows(TWO_CALLS)
+    in_bridge = {"bridge_id": "b", "bridge_technology": "simple_bridge"}
+    met = [
+        replace(row, event="BRIDGE_ENTER", at=second.at + n, extra=in_bridge) for n, row in enumerate((first, second))
+    ]
+    later = replace(first, event="ATTENDEDTRANSFER", at=second.at + 2_000_000, extra={"bridge1_id": "b"})
+    (record,), _ = fold([first, second, *met, later])
+    assert (len(record.merged_ids), record.complete) == (1, False)
 
 
 def test_pairs_that_talk_at_once_in_one_call_do_not_cut_each_other_short() -> None:
