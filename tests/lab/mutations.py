@@ -308,6 +308,7 @@ def tried_out(judge: Judge) -> tuple[frozenset[str], Reached]:
     failed: set[str] = set()
     reached: dict[tuple[str, int], set[str]] = {}
     for name, check in [one for _, checks in judge.checks() for one in checks]:
+        _forget()
         with _lines_run() as lines:
             fails = _fails(check)
         if fails:
@@ -316,6 +317,15 @@ def tried_out(judge: Judge) -> tuple[frozenset[str], Reached]:
         for line in lines:
             reached.setdefault(line, set()).add(name)
     return frozenset(failed), {line: frozenset(names) for line, names in reached.items()}
+
+
+def _forget() -> None:
+    """Empty the caches of the modules under test: what a check runs must not depend on those before it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("gateway.calls."):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 @contextmanager
