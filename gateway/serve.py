@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -35,6 +36,7 @@ from gateway.events.routes import webhook_routes
 from gateway.events.secrets import SecretBox
 from gateway.ingest import Ingest
 from gateway.ingest.upkeep import Upkeep
+from gateway.node_name import settled_node_name
 from gateway.service_log import to_standard_error
 from gateway.settings import Settings
 from gateway.store.connection import Pool
@@ -53,6 +55,8 @@ BACKLOG = 2048
 DATABASE_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
@@ -77,7 +81,9 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
         async with pool.acquire() as connection:
             for name in await migrate(connection):
                 log.info("migrated", migration=name)
-        await _run(settings, roles, pool, door, stop, stack)
+        node = await _unless(stop, settled_node_name(settings))
+        if node is not None:
+            await _run(settings, node, roles, pool, door, stop, stack)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -111,8 +117,21 @@ async def _connected(url: str, stop: asyncio.Event) -> Pool | None:
     return None
 
 
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
+    """What it gives; None where the service is to end before that."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return None
+
+
 async def _run(
     settings: Settings,
+    node: str,
     roles: Collection[str],
     pool: Pool,
     door: socket.socket | None,
@@ -132,11 +151,11 @@ async def _run(
         heard = listener
         # The journal holds what happened whether anybody listens or not.
         hears = (lambda: not heard.owes) if settings.cel_journal else (lambda: heard.hears)
-        ingest = Ingest(pool, settings.node, source, hears, heard.ask_channels)
+        ingest = Ingest(pool, node, source, hears, heard.ask_channels)
         tasks.append(asyncio.create_task(ingest.run(), name="ingest"))
         upkeep = Upkeep(
             pool,
-            settings.node,
+            node,
             _source(settings, spool),
             ingest,
             hears=hears,
@@ -150,8 +169,10 @@ async def _run(
         dispatcher = Dispatcher(pool, box, allowed_networks=settings.webhook_allowed_networks)
         tasks.append(asyncio.create_task(dispatcher.run(), name="dispatch"))
     if door is not None:
-        tasks.append(asyncio.create_task(_api(settings, pool, box, door, listener, ingest, stop, stack), name="api"))
-    log.info("serving", roles=list(roles), listen=settings.listen, node=settings.node)
+        tasks.append(
+            asyncio.create_task(_api(settings, node, pool, box, door, listener, ingest, stop, stack), name="api")
+        )
+    log.info("serving", roles=list(roles), listen=settings.listen, node=node)
     waiting = asyncio.create_task(_until(stop), name="stop")
     done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     stop.set()
@@ -187,6 +208,7 @@ def _source(settings: Settings, spool: Path | None) -> Source:
 
 async def _api(
     settings: Settings,
+    node: str,
     pool: Pool,
     box: SecretBox,
     door: socket.socket,
@@ -202,7 +224,7 @@ async def _api(
         stack.push_async_callback(session.close)
     context = ApiContext(
         pool=pool,
-        node=settings.node,
+        node=node,
         ami=session,
         trusted_proxies=settings.trusted_proxies,
         forwarded_header=settings.forwarded_header,

@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     listen: Listen = "127.0.0.1:8080"
     metrics_listen: Listen = "127.0.0.1:9108"
     ami_url: Annotated[str | None, BeforeValidator(_ami_url)] = Field(default=None, repr=False)
-    node: str = "pbx1"
+    node: str | None = None
     cel_journal: Path | None = None
     queue_log: Path | None = None
     trusted_proxies: Networks = ()

@@ -11,6 +11,7 @@ from gateway.asterisk.kept_files import KeptFiles
 from gateway.cli.period import Node, Shown, Since, Until, period
 from gateway.cli.run import connection, run, settings
 from gateway.ingest.auditing import Audit, Audited, Difference
+from gateway.node_name import node_name
 from gateway.settings import Settings
 
 UNDER_WAY = 10_000_000
@@ -41,8 +42,9 @@ def audit(
 
     async def work() -> Audited:
         async with connection(migrated=True) as opened:
-            of_node = node or chosen.node
-            files = kept_files(chosen) if of_node == chosen.node else KeptFiles()
+            own_node = node_name(chosen)
+            of_node = node or own_node
+            files = kept_files(chosen) if of_node == own_node else KeptFiles()
             auditing = Audit(opened, of_node, start, stop, files, on_difference=on_difference, on_progress=shown.at)
             return await auditing.run()
 

@@ -17,6 +17,7 @@ from gateway.cli.run import connection, fail, run, settings
 from gateway.cli.streams import Format, Formats, QueueLogs, Streams
 from gateway.ingest import history as ingest
 from gateway.ingest.history import Imported, RowImport, batches
+from gateway.node_name import node_name
 from gateway.numbering import to_e164
 from gateway.store import directories, history
 from gateway.store.connection import Connection
@@ -52,7 +53,7 @@ def import_(
         fail("--time-zone goes with --cdr: channel events carry their own", 2)
     if time_zone and time_zone not in available_timezones():
         fail(f"--time-zone: {time_zone!r} is no IANA time zone", 2)
-    of_node = node or settings().node
+    of_node = node or node_name(settings())
     with Streams([*(cel or ()), *(queue_log or ()), *(cdr or ())], logged=True) as streams:
 
         async def work() -> Imported:

@@ -10,6 +10,7 @@ from gateway.cli.period import Node, Shown, Since, Until, period
 from gateway.cli.run import connection, run, settings
 from gateway.ingest import rebuild as rebuilding
 from gateway.ingest.refold import Refolded
+from gateway.node_name import node_name
 from gateway.store.amended import Amended
 
 
@@ -31,7 +32,7 @@ def rebuild(
 
     async def work() -> Amended:
         async with connection(migrated=True) as opened:
-            of_node = node or settings().node
+            of_node = node or node_name(settings())
             return await rebuilding.rebuild(opened, of_node, start, stop, on_progress=on_progress)
 
     done = run(work)

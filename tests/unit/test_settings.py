@@ -28,7 +28,7 @@ def test_the_defaults(file: Path) -> None:
     assert settings.listen_address == ("127.0.0.1", 8080)
     assert settings.database_url is None
     assert settings.ami_url is None
-    assert settings.node == "pbx1"
+    assert settings.node is None
     assert settings.key_file == Path("gateway-data/secret.key")
     assert settings.trusted_proxies == ()
 

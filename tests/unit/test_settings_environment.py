@@ -11,7 +11,7 @@ def test_what_is_given_is_read_and_nothing_else(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GATEWAY_NODE", "another")
     settings = load({"GATEWAY_LISTEN": "127.0.0.1:9001"})
-    assert (settings.node, settings.listen) == ("pbx1", "127.0.0.1:9001")
+    assert (settings.node, settings.listen) == (None, "127.0.0.1:9001")
 
 
 def test_an_empty_variable_counts_as_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

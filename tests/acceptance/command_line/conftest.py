@@ -87,6 +87,7 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
         tmp_path,
         {
             "GATEWAY_LISTEN": f"127.0.0.1:{free_port()}",
+            "GATEWAY_NODE": "pbx1",  # Else Asterisk would be waited for, to say.
             "GATEWAY_AMI_URL": f"ami://gateway:secret@127.0.0.1:{free_port()}",
         },
     )
