@@ -274,6 +274,7 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
             "rows": progress.rows,
             "read_until": None if progress.read_until is None else to_text(progress.read_until),
             "unread_bytes": progress.unread_bytes,
+            "refused": progress.refused,
             "last_commit_at": datetime_text(last) if last else None,
             "last_error": progress.last_error,
         },

@@ -17,6 +17,7 @@ from gateway.calls.instant import to_text
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, Row
 from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
+from gateway.ingest.refusals import REFUSALS, by_call, together, write_apart
 from gateway.numbering import to_e164
 from gateway.store import calls, directories, placed, positions, raw_rows
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool, told_to_end
@@ -42,7 +43,8 @@ log = structlog.get_logger()
 class Progress:
     """What `/v1/status` tells of this writer. `read_until`: by the youngest row that was committed.
 
-    `unread_bytes`: about how much of the source is still to be read; 0 once it has caught up.
+    `unread_bytes`: about how much of the source is still to be read; 0 once it has caught up. `refused`: rows and
+    calls that Postgres did not take since this writer started; the log says which, and `gateway audit` shows them.
     """
 
     running: bool = False
@@ -52,6 +54,7 @@ class Progress:
     rows: int = 0
     open_calls: int = 0
     unowned_calls: int = 0
+    refused: int = 0
     last_commit_at: datetime | None = None
     last_error: str | None = None
 
@@ -83,6 +86,7 @@ class Ingest:
         self._spool = OwnSpool(source, node) if isinstance(source, SpoolSource) else None
         self._behind_since: float | None = None
         self._shown_at = 0.0
+        self._apart = False
         self.progress = Progress()
 
     @property
@@ -111,7 +115,8 @@ class Ingest:
                 log.warning("ingest.fenced", node=self._node, epoch=self.epoch)
             except (asyncpg.PostgresError, *DRIVER_ERRORS, OSError, TimeoutError) as error:
                 self._interrupted(error)
-                log.warning("ingest.interrupted", node=self._node, error=str(error))
+                told = type(error).__name__ if self._apart else str(error)
+                log.warning("ingest.interrupted", node=self._node, error=told)
             except Exception as error:
                 self._interrupted(error)
                 log.error("ingest.failed", node=self._node, exc_info=error)
@@ -124,6 +129,7 @@ class Ingest:
     def _interrupted(self, error: Exception) -> None:
         self.progress.running = self.progress.caught_up = False
         self.progress.last_error = type(error).__name__
+        self._apart = isinstance(error, REFUSALS)
 
     async def _follow(self, connection: Connection) -> None:
         version = await directories.latest(connection)
@@ -236,7 +242,7 @@ class Ingest:
             for call_id, error in changes.failures:
                 log.error("ingest.call_not_understood", node=self._node, call=call_id, error=error)
             seq = await raw_rows.last_seq(connection, self._node)
-            await raw_rows.append(connection, self._node, seq + 1, rows)
+            await self._keep(connection, seq + 1, rows)
             await raw_rows.set_last_seq(
                 connection, self._node, seq + len(rows), gap=any(isinstance(row, Gap) for row in rows)
             )
@@ -249,6 +255,7 @@ class Ingest:
         for row in batch.rows:
             if isinstance(row, ChannelsAlive):
                 self._alive = row.unique_ids
+        self._apart = False
         self.progress.rows += len(rows)
         last = next((row.at for row in reversed(batch.rows) if isinstance(row, CelRow)), None)
         self.progress.read_until = last if last is not None else self.progress.read_until
@@ -256,7 +263,35 @@ class Ingest:
         self.progress.unowned_calls = fold.unowned
         self.progress.last_commit_at = datetime.now(UTC)
 
+    async def _keep(self, connection: Connection, first_seq: int, rows: Sequence[Row]) -> None:
+        if not self._apart:
+            await raw_rows.append(connection, self._node, first_seq, rows)
+            return
+
+        async def append(some: Sequence[tuple[int, Row]]) -> None:
+            await raw_rows.append(connection, self._node, some[0][0], [row for _, row in some])
+
+        for (seq, _), error in await write_apart(connection, list(enumerate(rows, first_seq)), append):
+            self._refused("ingest.row_refused", error, seq=seq)
+
     async def _tell(self, connection: Connection, changes: Changes) -> None:
+        if not self._apart:
+            await self._write(connection, changes)
+            return
+
+        async def write(some: Sequence[Changes]) -> None:
+            await self._write(connection, together(some))
+
+        for one, error in await write_apart(connection, by_call(changes), write):
+            of_call = [record.id for record in one.records] or [event.call_id for event in one.events]
+            self._refused("ingest.call_refused", error, calls=of_call)
+
+    def _refused(self, what: str, error: Exception, **of_what: object) -> None:
+        """The error's text is not logged: it may hold names and numbers."""
+        self.progress.refused += 1
+        log.error(what, node=self._node, error=type(error).__name__, **of_what)
+
+    async def _write(self, connection: Connection, changes: Changes) -> None:
         await calls.write_records(connection, changes.records)
         await calls.write_merged(connection, changes.merged)
         await calls.append_events(connection, changes.events)

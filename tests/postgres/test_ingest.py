@@ -16,6 +16,7 @@ from gateway.calls.identity import uuid7
 from gateway.calls.instant import from_datetime, to_text
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
 from gateway.ingest import Ingest
+from gateway.ingest.ingest import Progress
 from gateway.store import originations
 from gateway.store.connection import Connection, Pool
 from gateway.store.originations import NewOrigination
@@ -52,7 +53,7 @@ class Rows:
     def note_watermark(self, watermark: Watermark) -> None: ...
 
 
-async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3, stream: str = "spool") -> None:
+async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3, stream: str = "spool") -> Progress:
     ingest = Ingest(pool, "pbx1", Rows(feed, size, stream))
     task = asyncio.create_task(ingest.run())
     try:
@@ -63,6 +64,7 @@ async def read_all(pool: Pool, feed: Sequence[Row], size: int = 3, stream: str =
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    return ingest.progress
 
 
 async def test_a_call_is_recorded_listed_and_told(pool: Pool, acme: Directory) -> None:
