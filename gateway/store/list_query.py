@@ -232,9 +232,15 @@ class ListQuery:
         if wanted.reference is not None:
             found.append(f"t.reference = {self.bind(wanted.reference)}")
         if wanted.call_id is not None:
-            found.append(f"{self._call()} = {self.bind(wanted.call_id)}")
+            found.append(f"{self._call()} = any ({self._known_as(wanted.call_id)})")
         found += [f"t.{column} = {self.bind(value)}" for column, value in wanted.results]
         return found
+
+    def _known_as(self, call_id: UUID) -> str:
+        """The call of this id, and the one that it joined."""
+        one = f"{self.bind(call_id)}::uuid"
+        joined = f"select a.call_id from call_aliases a where a.account_id = {self._account} and a.alias = {one}"
+        return f"array(select {one} union all {joined})"
 
     def _alternatives_of_filter(self) -> list[list[str]]:
         """The filter's many-valued parts: one of them as branches, the others as plain conditions."""

@@ -152,6 +152,9 @@ async def test_a_merged_call_is_found_under_its_old_id(
     assert three[0].id not in ids(await client.get("/v1/calls"))
     rows = (await client.get("/v1/calls?updated_since=2026-01-01")).json()["data"]
     assert {"id": three[0].id, "merged_into": three[1].id} in rows
+    for kind in ("calls", "user-calls", "queue-calls"):
+        old, new = [ids(await client.get(f"/v1/{kind}?call_id={one.id}")) for one in three[:2]]
+        assert old == new != []
 
 
 async def test_another_accounts_calls_do_not_exist(client: httpx.AsyncClient, pool: Pool, acme: Directory) -> None:
