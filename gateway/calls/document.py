@@ -3,21 +3,13 @@
 What only the store knows (`revision`, `updated_at`) is added where a document is served.
 """
 
-import json
 from functools import lru_cache
 from typing import Any
 
+from gateway.calls.compact_json import compact
 from gateway.calls.instant import to_text
 from gateway.calls.record import Attempt, CallRecord, GroupRef, Segment, UserCall, UserRef, Visit
 from gateway.calls.rows import Instant
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def as_text(document: dict[str, Any]) -> str:
-    """Compact JSON, keys in the contract's order, the same bytes for the same record."""
-    return _encode(document)
-
 
 # One state of a call is told by several events and kept as its record.
 LATELY = 2048
@@ -26,19 +18,19 @@ LATELY = 2048
 @lru_cache(maxsize=LATELY)
 def call_text(record: CallRecord) -> str:
     """`call_document` as JSON."""
-    return as_text(call_document(record))
+    return compact(call_document(record))
 
 
 @lru_cache(maxsize=LATELY)
 def user_call_text(row: UserCall) -> str:
     """`user_call_document` as JSON."""
-    return as_text(user_call_document(row))
+    return compact(user_call_document(row))
 
 
 @lru_cache(maxsize=LATELY)
 def visit_text(record: CallRecord, visit: Visit) -> str:
     """`visit_document` as JSON."""
-    return as_text(visit_document(record, visit))
+    return compact(visit_document(record, visit))
 
 
 def call_document(record: CallRecord) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from gateway.calls.compact_json import compact
 from gateway.calls.directory import NodeDirectory
-from gateway.calls.document import as_text, call_text, user_call_text, visit_text
+from gateway.calls.document import call_text, user_call_text, visit_text
 from gateway.calls.facts import CallFacts
 from gateway.calls.record import CallRecord, DomainEvent, Visit
 from gateway.calls.rows import CelRow, Instant
@@ -94,13 +95,13 @@ class Life:
 
 
 def merged_event(account: str, call_id: str, into: str, at: Instant) -> DomainEvent:
-    return DomainEvent(account, call_id, "call.merged", at, as_text({"id": call_id, "into": into}))
+    return DomainEvent(account, call_id, "call.merged", at, compact({"id": call_id, "into": into}))
 
 
 def custom_event(account: str, call_id: str, at: Instant, kind: str, text: str) -> DomainEvent:
     """What a dialplan said for whoever listens: CELGenUserEvent(kind,text)."""
     document = {"id": call_id, "type": kind, "text": text}
-    return DomainEvent(account, call_id, "dialplan.custom", at, as_text(document))
+    return DomainEvent(account, call_id, "dialplan.custom", at, compact(document))
 
 
 def _happened(record: CallRecord, transfers: int) -> Iterator[Happening]:

@@ -3,16 +3,15 @@
 import json
 from typing import Any
 
+from gateway.calls.compact_json import compact
 from gateway.calls.rows import NOTHING, CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def row_to_json(row: Row) -> str:
     """`["cel", …fields in their order]`, `["queue", …]`, `["gap", at]`, `["step", at]`, `["alive", …]`,
     `["watermark", at]`.
     """
-    return _encode(_values(row))
+    return compact(_values(row))
 
 
 def row_from_json(line: bytes) -> Row:

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.calls.compact_json import compact
 from gateway.calls.directory import Directory, NodeDirectory
-from gateway.calls.document import as_text, call_document
+from gateway.calls.document import call_document
 from gateway.calls.fold import Changes, Fold
 from gateway.calls.instant import to_text
 from gateway.calls.record import CallRecord, DomainEvent
@@ -109,7 +110,7 @@ class Calls:
         self._print(before=None)
 
     def _hold(self, record: CallRecord) -> None:
-        told = as_text({"account": record.account} | call_document(record))
+        told = compact({"account": record.account} | call_document(record))
         heapq.heappush(self._ended, (record.started_at, record.id, told))
 
     def _print(self, before: Instant | None) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from gateway.calls.document import as_text, call_text, user_call_text, visit_text
+from gateway.calls.compact_json import compact
+from gateway.calls.document import call_text, user_call_text, visit_text
 from gateway.calls.instant import from_datetime
 from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.views import user_calls
@@ -125,7 +126,7 @@ async def amend(connection: Connection, node: str, records: Sequence[CallRecord]
         assert row is not None
         whole = spliced(row["document"], row["revision"], row["updated_at"])
         events += [
-            DomainEvent(account, old, "call.amended", at, as_text({"id": old, "merged_into": call_id}))
+            DomainEvent(account, old, "call.amended", at, compact({"id": old, "merged_into": call_id}))
             for old in one.merged
         ]
         events.append(DomainEvent(account, call_id, "call.amended", at, whole))

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.asterisk.journal import JournalSource
+from gateway.calls.compact_json import compact
 from gateway.calls.directory import DirectoryHistory
-from gateway.calls.document import as_text, call_document
+from gateway.calls.document import call_document
 from gateway.calls.fold import Fold
 from gateway.calls.rows import Row
 from gateway.cli.app import app
@@ -105,7 +106,7 @@ async def test_a_recording_is_recorded_as_the_fold_tells_it_and_told_to_nobody(
     fold = Fold("pbx1", history.at, to_e164)
     for row in await recording.rows(source):
         fold.take(row)
-    expected = {record.id: as_text(call_document(record)) for record in fold.drain().records}
+    expected = {record.id: compact(call_document(record)) for record in fold.drain().records}
     files: list[str | Path] = ["--cel", recording.place / ("ami.jsonl" if source == "ami" else "journal.csv")]
     if source == "journal":
         files += ["--queue-log", recording.place / "queue_log"]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
 
-from gateway.calls.document import as_text, call_document, user_call_document
+from gateway.calls.compact_json import compact
+from gateway.calls.document import call_document, user_call_document
 from gateway.calls.fold import Fold
 from gateway.calls.record import CallRecord, DomainEvent, Party
 from gateway.calls.rows import Row
@@ -38,8 +39,8 @@ class Told:
 
 
 def record_text(record: CallRecord) -> str:
-    rows = [as_text(user_call_document(row)) for row in user_calls(record)]
-    return "\n".join([as_text(call_document(record)), *rows])
+    rows = [compact(user_call_document(row)) for row in user_calls(record)]
+    return "\n".join([compact(call_document(record)), *rows])
 
 
 def tell(fold: Fold, rows: Sequence[Row], cuts: Iterable[int] = ()) -> Told:

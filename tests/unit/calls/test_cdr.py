@@ -10,8 +10,9 @@ import pytest
 from gateway.asterisk.cdr_csv import cdr_fields, cdr_row
 from gateway.calls.cdr import call_of
 from gateway.calls.cdr_rows import CdrCalls, CdrRow
+from gateway.calls.compact_json import compact
 from gateway.calls.directory import NodeDirectory
-from gateway.calls.document import as_text, call_document
+from gateway.calls.document import call_document
 from gateway.calls.record import CallRecord
 from gateway.numbering import to_e164
 from tests.lab.recordings import PROJECT, directories
@@ -81,7 +82,7 @@ def test_what_a_real_asterisk_played_is_told_as_far_as_its_cdrs_say() -> None:
         }
         assert (record.complete, record.settled, record.state, record.linked_ids) == (False, True, "ended", ())
         assert (record.hung_up_by, record.hangup_cause, record.end_reason) == (None, None, None)
-        assert as_text(call_document(record))
+        assert compact(call_document(record))
 
 
 def test_the_ids_are_those_that_channel_events_give() -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from gateway.calls.document import as_text, call_document
+from gateway.calls.compact_json import compact
+from gateway.calls.document import call_document
 from gateway.calls.rows import ChannelsAlive
 from gateway.cli.app import app
 from gateway.directory_file import read
@@ -75,7 +76,7 @@ async def test_a_recording_is_told_as_the_fold_tells_it(recording: Recording, so
     rows = [row for row in await recording.rows(source) if not isinstance(row, ChannelsAlive)]
     records = OfItsStream(recording.place).fold(rows)
     told = replay(*files(recording, source), "--node", "pbx1")
-    assert told.calls == [json.loads(as_text({"account": one.account} | call_document(one))) for one in records]
+    assert told.calls == [json.loads(compact({"account": one.account} | call_document(one))) for one in records]
     assert told.status == 0
 
 
