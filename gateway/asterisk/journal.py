@@ -25,6 +25,8 @@ CEL = "journal"
 QUEUE = "queue_log"
 POLL_SECONDS = 0.05
 LONGEST_QUEUE_SECONDS = 86_400
+AT_END_KINDS = 2
+"""What is given when all rows of the files were read: the channels that live, and a watermark."""
 
 
 @dataclass(slots=True)
@@ -53,11 +55,11 @@ class JournalSource:
         self._poll = poll_seconds
         self._news = asyncio.Event()
         self._at_end: dict[type[Row], Row] = {}
-        self._at_end_given: list[Row] = []
         self._steps = NotedSteps()
 
-    async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+    async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         """See `source.Source`."""
+        self._steps.begin(positions.get(CEL), ahead=ahead)
         cel = self._read_cel(positions.get(CEL), limit)
         queue = self._read_queue(positions.get(QUEUE), cel, limit)
         rows = [*queue.rows, *cel.rows]
@@ -65,8 +67,8 @@ class JournalSource:
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
         }
-        self._at_end_given = list(self._at_end.values()) if at_end else []
-        rows += self._at_end_given
+        if at_end:
+            rows += self._at_end.values()
         skipped = cel.skipped + queue.skipped
         if skipped:
             log.warning("%d records of the journal could not be read; they are skipped", skipped)
@@ -85,13 +87,12 @@ class JournalSource:
         """See `source.Source`."""
         self._news.set()
 
-    def release(self, positions: Mapping[str, Position]) -> None:  # noqa: ARG002
-        """The files are Asterisk's and logrotate's; the channels that the last batch told of are told."""
-        for row in self._at_end_given:
-            if self._at_end[type(row)] is row:
+    def release(self, batch: Batch) -> None:
+        """The files are Asterisk's and logrotate's; what was noted is told."""
+        for row in batch.rows[-AT_END_KINDS:]:
+            if self._at_end.get(type(row)) is row:
                 del self._at_end[type(row)]
-        self._at_end_given = []
-        self._steps.committed()
+        self._steps.committed(batch.rows)
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Gives it when all rows of the files were read."""
@@ -110,7 +111,6 @@ class JournalSource:
 
     def _read_cel(self, position: Position | None, limit: int) -> _Reading:
         reading = _Reading(position)
-        self._steps.begin(position)
         while not reading.at_end and len(reading.rows) < limit:
             chunk = self._cel.read(reading.position)
             reading.skipped += chunk.skipped

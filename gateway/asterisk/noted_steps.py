@@ -4,6 +4,7 @@ That may be long after: while Postgres is away, or another gateway reads. Who ta
 of it, as the other committed what stood there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.asterisk.source import Position
@@ -15,7 +16,10 @@ MOST = 100
 
 
 class NotedSteps:
-    """For one reader. A batch begins with `begin`, asks what is `due` after each record, and may be `committed`."""
+    """For one reader. A batch begins with `begin`, asks what is `due` after each record, and may be `committed`.
+
+    `begin` with `ahead`: while the batch before may still be. Else what was given and not committed is due again.
+    """
 
     def __init__(self) -> None:
         self._noted: list[_Noted] = []
@@ -26,9 +30,11 @@ class NotedSteps:
         """`end`: of the journal just now; None where there was none, or nothing in it."""
         self._noted = [*self._noted, _Noted(step, end)][-MOST:]
 
-    def begin(self, position: Position | None) -> None:
-        self._noted = [one for one in self._noted if not one.is_behind(position)]
-        self._given, self._at = [], position
+    def begin(self, position: Position | None, *, ahead: bool = False) -> None:
+        if not ahead:
+            self._given = []
+        self._noted = [one for one in self._noted if one in self._given or not one.is_behind(position)]
+        self._at = position
 
     def due(self, here: Position | None) -> list[Row]:
         """Those that belong before what comes after `here`, to which was read since this was asked last."""
@@ -39,9 +45,11 @@ class NotedSteps:
         self._given += due
         return [one.step for one in due]
 
-    def committed(self) -> None:
-        self._noted = [one for one in self._noted if one not in self._given]
-        self._given = []
+    def committed(self, rows: Sequence[Row]) -> None:
+        """Those of these rows."""
+        over = [one for one in self._given if any(row is one.step for row in rows)]
+        self._noted = [one for one in self._noted if one not in over]
+        self._given = [one for one in self._given if one not in over]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

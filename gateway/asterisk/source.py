@@ -2,7 +2,7 @@
 
 A row is its place in its file: `read` starts at the positions of the last batch that was
 committed and gives rows with the positions after them. Nothing else needs remembering; what
-was read and not committed is read again.
+was read and not committed is read again. Only the one batch that is being committed is read beyond.
 """
 
 import asyncio
@@ -41,8 +41,11 @@ class Batch:
 class Source(Protocol):
     """One node's rows, in order."""
 
-    async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+    async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         """About `limit` rows from `positions` on ({}: from the beginning). Never waits for more.
+
+        `ahead`: the batch before, which was not at the end, is being committed. What was noted and is in it is not
+        given again.
 
         Raises:
             OSError: a file that is there cannot be read.
@@ -57,8 +60,8 @@ class Source(Protocol):
     def wake(self) -> None:
         """Ends a `wait`: something is new."""
 
-    def release(self, positions: Mapping[str, Position]) -> None:
-        """What lies before these positions is committed and may go."""
+    def release(self, batch: Batch) -> None:
+        """It is committed: what lies before its positions may go, and what was noted and is in it."""
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Asterisk's list of channels: to be given among the rows, where it belongs."""

@@ -119,7 +119,7 @@ class SpoolSource:
         self._news = asyncio.Event()
         self._seen: tuple[int, int] | None = None
 
-    async def read(self, positions: Mapping[str, Position], limit: int) -> Batch:
+    async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:  # noqa: ARG002
         """See `source.Source`."""
         position = positions.get(STREAM)
         number, offset = (int(position.file_id), position.byte_offset) if position else (0, 0)
@@ -172,15 +172,10 @@ class SpoolSource:
         """See `source.Source`."""
         self._news.set()
 
-    def release(self, positions: Mapping[str, Position]) -> None:
+    def release(self, batch: Batch) -> None:
         """Deletes the files before the one that is being read."""
-        position = positions.get(STREAM)
-        if position is None:
-            return
-        for number in _numbers(self._directory):
-            if number < int(position.file_id):
-                with contextlib.suppress(FileNotFoundError):
-                    _path(self._directory, number).unlink()
+        if STREAM in batch.positions:
+            self.forget_until(batch.positions[STREAM])
 
     def holds(self, position: Position) -> bool:
         """Whether it is of this spool, and not of another gateway's."""
@@ -196,6 +191,13 @@ class SpoolSource:
                 if (at := data.rfind(line)) >= 0:
                     return Position(str(number), at + len(line) - 1 + (skipped if number == first else 0))
         return None
+
+    def forget_until(self, position: Position) -> None:
+        """Deletes the files before the one of this position."""
+        for number in _numbers(self._directory):
+            if number < int(position.file_id):
+                with contextlib.suppress(FileNotFoundError):
+                    _path(self._directory, number).unlink()
 
     def forget_before(self, at: Instant) -> None:
         """Deletes files in which nothing was written at or after `at`, by this machine's clock."""

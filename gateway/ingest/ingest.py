@@ -1,25 +1,24 @@
 """The loop of one node's only writer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 import asyncpg
 import structlog
 
-from gateway.asterisk.source import Batch, Source
+from gateway.asterisk.source import Batch, Position, Source
 from gateway.asterisk.spool import SpoolSource
-from gateway.calls.directory import DirectoryHistory
-from gateway.calls.fold import Changes, Fold
-from gateway.calls.identity import given_id
 from gateway.calls.instant import to_text
-from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Instant, Row
+from gateway.calls.rows import Gap, Instant, Row
 from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
-from gateway.ingest.refusals import REFUSALS, by_call, together, write_apart
-from gateway.numbering import to_e164
-from gateway.store import calls, directories, placed, positions, raw_rows
+from gateway.ingest.progress import Progress
+from gateway.ingest.refusals import REFUSALS
+from gateway.ingest.writer import Writer
+from gateway.store import calls, placed, positions, raw_rows
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool, told_to_end
 from gateway.store.errors import Fenced
 
@@ -30,33 +29,9 @@ GATHER_SECONDS = 0.025
 
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OVERDUE_CHECK_SECONDS = 2.0
-ROWS_IN_ONE_GO = 500
-OVER_ROWS = 20_000
-"""A writer that starts looks so far back for calls that are over: a late row of one opens no new call."""
-
 SHOW_SECONDS = 2.0
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Progress:
-    """What `/v1/status` tells of this writer. `read_until`: by the youngest row that was committed.
-
-    `unread_bytes`: about how much of the source is still to be read; 0 once it has caught up. `refused`: rows and
-    calls that Postgres did not take since this writer started; the log says which, and `gateway audit` shows them.
-    """
-
-    running: bool = False
-    caught_up: bool = False
-    read_until: Instant | None = None
-    unread_bytes: int = 0
-    rows: int = 0
-    open_calls: int = 0
-    unowned_calls: int = 0
-    refused: int = 0
-    last_commit_at: datetime | None = None
-    last_error: str | None = None
 
 
 class Ingest:
@@ -80,13 +55,12 @@ class Ingest:
         self._source = source
         self._hears = hears
         self._ask_channels = ask_channels
-        self._alive: frozenset[str] = frozenset()
-        self._known: set[str] = set()
         self._leadership = Leadership(pool, node)
         self._spool = OwnSpool(source, node) if isinstance(source, SpoolSource) else None
         self._behind_since: float | None = None
         self._shown_at = 0.0
         self._apart = False
+        self._until: Mapping[str, Position] = {}
         self.progress = Progress()
 
     @property
@@ -132,24 +106,32 @@ class Ingest:
         self._apart = isinstance(error, REFUSALS)
 
     async def _follow(self, connection: Connection) -> None:
-        version = await directories.latest(connection)
-        fold = await self._restore(connection)
-        where = await positions.load(connection, self._node)
+        writer = self._new_writer(connection)
+        try:
+            await writer.start()
+            await self._write_what_comes(connection, writer)
+        finally:
+            await writer.close()
+
+    def _new_writer(self, connection: Connection) -> Writer:
+        return Writer(connection, self._node, self._leadership.check, self.progress, apart=self._apart)
+
+    async def _write_what_comes(self, connection: Connection, writer: Writer) -> None:
+        where = self._until = await positions.load(connection, self._node)
         others: Instant | None = None
         missed: list[Row] = []
         if self._spool is not None:
             taken_up = await self._spool.take_up(connection, where)
             where, others = dict(taken_up.positions), taken_up.missed_since
             missed = [] if others is None else [Gap(others)]
-        self._alive = await raw_rows.last_alive(connection, self._node)
         self.progress.running, self.progress.last_error = True, None
         checked_at = 0.0
         loop = asyncio.get_running_loop()
         while not told_to_end():
-            read_at, heard_so_far = loop.time(), self._hears()
-            due = heard_so_far and loop.time() - checked_at > OVERDUE_CHECK_SECONDS
+            read_at, ahead = loop.time(), writer.is_committing
+            due = self._hears() and not ahead and loop.time() - checked_at > OVERDUE_CHECK_SECONDS
             asked_at = await placed.now(connection) if due else None
-            batch = await self._source.read(where, BATCH_ROWS)
+            read = batch = await self._source.read(where, BATCH_ROWS, ahead=ahead)
             if others is None and batch.positions:
                 others = await self._rows_of_another_source(connection, batch)
             if others:
@@ -160,21 +142,25 @@ class Ingest:
                 others = 0
             if missed:
                 batch, missed = replace(batch, rows=[*missed, *batch.rows], lost=True), []
-            if batch.rows and (newest := await directories.latest(connection)) != version:
-                version, fold = newest, await self._restore(connection)
             if batch.rows or dict(batch.positions) != dict(where):
-                await self._commit(connection, fold, batch)
+                await writer.write(batch, partial(self._committed, read))
                 where = dict(batch.positions)
+            if batch.at_end:
+                await writer.settle()
             if batch.lost:
                 self._ask_channels()
                 asked_at = None
             self._show_progress(batch)
             if batch.at_end:
                 if asked_at is not None:
-                    await self._fail_overdue(connection, asked_at)
+                    await self._fail_overdue(connection, asked_at, writer.alive)
                     checked_at = loop.time()
                 await self._source.wait(WAIT_SECONDS)
                 await asyncio.sleep(read_at + GATHER_SECONDS - loop.time())
+
+    def _committed(self, batch: Batch) -> None:
+        self._source.release(batch)
+        self._until = batch.positions
 
     def _show_progress(self, batch: Batch) -> None:
         """What piled up while nobody read is shown getting less."""
@@ -189,10 +175,10 @@ class Ingest:
         progress.caught_up = False
         if self._behind_since is None:
             self._behind_since = self._shown_at = at
-            progress.unread_bytes = self._source.unread(batch.positions)
+            progress.unread_bytes = self._source.unread(self._until)
         elif at - self._shown_at > SHOW_SECONDS:
             self._shown_at = at
-            progress.unread_bytes = self._source.unread(batch.positions)
+            progress.unread_bytes = self._source.unread(self._until)
             until = None if progress.read_until is None else to_text(progress.read_until)
             log.info(
                 "ingest.behind", node=self._node, rows=progress.rows, read_until=until, bytes=progress.unread_bytes
@@ -209,97 +195,7 @@ class Ingest:
             return 0
         return await raw_rows.youngest(connection, self._node) or 0
 
-    async def _restore(self, connection: Connection) -> Fold:
-        """The fold as it was after the last commit: the rows of open calls, folded again, told to nobody."""
-        history = DirectoryHistory(await directories.history(connection, self._node))
-        fold = Fold(self._node, history.at, to_e164)
-        self._known.clear()
-        fold.know_over(await raw_rows.lately_over(connection, self._node, OVER_ROWS))
-        rows = await raw_rows.rows_of_open_calls(connection, self._node)
-        await self._know_originations(connection, fold, rows)
-        for number, row in enumerate(rows, 1):
-            fold.take(row)
-            if not number % ROWS_IN_ONE_GO:
-                await asyncio.sleep(0)  # The lease is renewed meanwhile.
-        fold.drain()
-        return fold
-
-    async def _know_originations(self, connection: Connection, fold: Fold, rows: Sequence[Row]) -> None:
-        """Each is told to the fold once, for as long as its call is open. Its first row may have been missed."""
-        linked_ids = {row.linked_id for row in rows if isinstance(row, CelRow)}
-        ids = {given for linked_id in linked_ids if (given := given_id(linked_id))} - self._known
-        for origination in await placed.by_id(connection, self._node, ids):
-            fold.know(origination)
-            if not origination.over:
-                self._known.add(origination.id)
-
-    async def _commit(self, connection: Connection, fold: Fold, batch: Batch) -> None:
-        async with connection.transaction():
-            await self._leadership.check(connection)
-            await self._know_originations(connection, fold, batch.rows)
-            rows = [row for row in batch.rows if fold.take(row)]
-            changes = fold.drain()
-            for call_id, error in changes.failures:
-                log.error("ingest.call_not_understood", node=self._node, call=call_id, error=error)
-            seq = await raw_rows.last_seq(connection, self._node)
-            await self._keep(connection, seq + 1, rows)
-            await raw_rows.set_last_seq(
-                connection, self._node, seq + len(rows), gap=any(isinstance(row, Gap) for row in rows)
-            )
-            await raw_rows.mark_open(connection, self._node, seq + 1, changes.opened)
-            await raw_rows.mark_closed(connection, self._node, changes.closed)
-            await self._tell(connection, changes)
-            await positions.save(connection, self._node, batch.positions)
-        self._source.release(batch.positions)
-        self._known.difference_update(changes.closed)
-        for row in batch.rows:
-            if isinstance(row, ChannelsAlive):
-                self._alive = row.unique_ids
-        self._apart = False
-        self.progress.rows += len(rows)
-        last = next((row.at for row in reversed(batch.rows) if isinstance(row, CelRow)), None)
-        self.progress.read_until = last if last is not None else self.progress.read_until
-        self.progress.open_calls = fold.open_calls
-        self.progress.unowned_calls = fold.unowned
-        self.progress.last_commit_at = datetime.now(UTC)
-
-    async def _keep(self, connection: Connection, first_seq: int, rows: Sequence[Row]) -> None:
-        if not self._apart:
-            await raw_rows.append(connection, self._node, first_seq, rows)
-            return
-
-        async def append(some: Sequence[tuple[int, Row]]) -> None:
-            await raw_rows.append(connection, self._node, some[0][0], [row for _, row in some])
-
-        for (seq, _), error in await write_apart(connection, list(enumerate(rows, first_seq)), append):
-            self._refused("ingest.row_refused", error, seq=seq)
-
-    async def _tell(self, connection: Connection, changes: Changes) -> None:
-        if not self._apart:
-            await self._write(connection, changes)
-            return
-
-        async def write(some: Sequence[Changes]) -> None:
-            await self._write(connection, together(some))
-
-        for one, error in await write_apart(connection, by_call(changes), write):
-            of_call = [record.id for record in one.records] or [event.call_id for event in one.events]
-            self._refused("ingest.call_refused", error, calls=of_call)
-
-    def _refused(self, what: str, error: Exception, **of_what: object) -> None:
-        """The error's text is not logged: it may hold names and numbers."""
-        self.progress.refused += 1
-        log.error(what, node=self._node, error=type(error).__name__, **of_what)
-
-    async def _write(self, connection: Connection, changes: Changes) -> None:
-        await calls.write_records(connection, changes.records)
-        await calls.write_merged(connection, changes.merged)
-        await calls.append_events(connection, changes.events)
-        recorded = [(r.account, r.id) for r in changes.records if r.account and r.origin is not None]
-        joined = [(account, old) for account, old, _ in changes.merged]
-        await placed.mark_recorded(connection, recorded + joined)
-
-    async def _fail_overdue(self, connection: Connection, read_at: datetime) -> None:
+    async def _fail_overdue(self, connection: Connection, read_at: datetime, alive: frozenset[str]) -> None:
         """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline.
 
         `read_at`: before the source was read to its end. What became overdue since, while we were paused
@@ -307,7 +203,7 @@ class Ingest:
         """
         async with connection.transaction():
             await self._leadership.check(connection)
-            failed = await placed.overdue(connection, self._node, read_at, self._alive)
+            failed = await placed.overdue(connection, self._node, read_at, alive)
             if not failed:
                 return
             await calls.write_records(connection, [one.record for one in failed])

@@ -71,5 +71,5 @@ class OwnSpool:
         if found is None:
             return False
         self._found, self._row = found, row
-        self._source.release({STREAM: found})
+        self._source.forget_until(found)
         return True

@@ -44,9 +44,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 CALLS = PROJECT / "gateway/calls"
 ACCEPTED = Path(__file__).with_name("mutations-accepted.txt")
 ROOTS = ("fold", "views")
-DATA = frozenset(
-    ("__init__", "rows", "record", "directory", "instant", "row_json", "origination", "document", "never_began")
-)
+FORMS = "rows record directory instant row_json compact_json document"
+DATA = frozenset(("__init__", "origination", "never_began", *FORMS.split()))
 """Modules that decide nothing: values and their forms."""
 
 RULES = "rules:"

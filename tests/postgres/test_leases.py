@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from gateway.asterisk.source import Batch
 from gateway.calls.directory import Directory
-from gateway.calls.fold import Changes, Fold
+from gateway.calls.fold import Changes
 from gateway.calls.rows import Row
 from gateway.ingest import Ingest
 from gateway.ingest.leadership import Leadership
+from gateway.ingest.writer import Writer
 from gateway.store import leases
 from gateway.store.connection import Connection, Pool
 from gateway.store.errors import Fenced
@@ -144,20 +144,30 @@ class Pausing(Ingest):
             self._batches -= 1
         await self._go.wait()
 
-    async def _commit(self, connection: Connection, fold: Fold, batch: Batch) -> None:
-        await asyncio.sleep(0.02)
-        await self._at("read")
-        await super()._commit(connection, fold, batch)
-        await self._at("committed")
-
-    async def _tell(self, connection: Connection, changes: Changes) -> None:
-        await self._at("checked")
-        await super()._tell(connection, changes)
-        await self._at("written")
+    def _new_writer(self, connection: Connection) -> Writer:
+        writer = PausingWriter(connection, self._node, self._leadership.check, self.progress, apart=False)
+        writer.at = self._at
+        return writer
 
     def _interrupted(self, error: Exception) -> None:
         super()._interrupted(error)
         self.fenced += isinstance(error, Fenced)
+
+
+class PausingWriter(Writer):
+    at: Callable[[str], Awaitable[None]]
+
+    async def _commit(self, folded: Any, committed: Callable[[], None]) -> int:
+        await asyncio.sleep(0.02)
+        await self.at("read")
+        version = await super()._commit(folded, committed)
+        await self.at("committed")
+        return version
+
+    async def _tell(self, changes: Changes) -> None:
+        await self.at("checked")
+        await super()._tell(changes)
+        await self.at("written")
 
 
 class Stopping(Leadership):

@@ -325,7 +325,7 @@ async def test_the_living_channels_come_after_all_rows_and_until_they_are_commit
     for _ in range(2):  # The first time it was not committed.
         batch = await journal.source.read({}, 10)
         assert batch.rows[-1] == alive
-    journal.source.release(batch.positions)
+    journal.source.release(batch)
     assert (await journal.source.read(batch.positions, 10)).rows == []
 
 
@@ -335,17 +335,19 @@ async def test_the_living_channels_alone_are_given_until_they_are_committed_too(
     where = (await journal.source.read({}, 10)).positions
     alive = ChannelsAlive(5, 1, frozenset())
     journal.source.note_alive(alive)
-    assert [(await journal.source.read(where, 10)).rows for _ in range(2)] == [[alive], [alive]]
-    journal.source.release(where)
+    batches = [await journal.source.read(where, 10) for _ in range(2)]
+    assert [batch.rows for batch in batches] == [[alive], [alive]]
+    journal.source.release(batches[-1])
     assert (await journal.source.read(where, 10)).rows == []
 
 
 async def test_a_list_of_channels_that_came_meanwhile_is_given_after_the_one_committed(journal: Journal) -> None:
     first, second = ChannelsAlive(5, 1, frozenset()), ChannelsAlive(7, 6, frozenset())
     journal.source.note_alive(first)
-    assert (await journal.source.read({}, 10)).rows == [first]
+    batch = await journal.source.read({}, 10)
+    assert batch.rows == [first]
     journal.source.note_alive(second)
-    journal.source.release({})
+    journal.source.release(batch)
     assert (await journal.source.read({}, 10)).rows == [second]
 
 
@@ -359,9 +361,10 @@ async def test_a_watermark_is_given_at_the_end_alone_until_it_is_committed(journ
     assert [type(row) for row in batch.rows] == [CelRow, CelRow, Watermark]
     assert batch.rows[-1] == Watermark(5)
     journal.source.note_watermark(Watermark(6))
-    journal.source.release(batch.positions)
-    assert (await journal.source.read(batch.positions, 10)).rows == [Watermark(6)]
-    journal.source.release(batch.positions)
+    journal.source.release(batch)
+    batch = await journal.source.read(batch.positions, 10)
+    assert batch.rows == [Watermark(6)]
+    journal.source.release(batch)
     assert (await journal.source.read(batch.positions, 10)).rows == []
 
 
@@ -374,10 +377,26 @@ async def test_a_clock_that_was_set_is_told_where_it_was_set_until_it_is_committ
         batch = await journal.source.read({}, 10)
         assert [type(row) for row in batch.rows] == [CelRow, CelRow, ClockStep, CelRow]
     journal.source.note_step(ClockStep(6))
-    journal.source.release(batch.positions)
-    assert (await journal.source.read(batch.positions, 10)).rows == [ClockStep(6)]
-    journal.source.release(batch.positions)
+    journal.source.release(batch)
+    batch = await journal.source.read(batch.positions, 10)
+    assert batch.rows == [ClockStep(6)]
+    journal.source.release(batch)
     assert (await journal.source.read(batch.positions, 10)).rows == []
+
+
+async def test_a_clock_that_was_set_in_a_batch_that_is_being_committed_is_told_again_only_if_it_was_not(
+    journal: Journal,
+) -> None:
+    journal.write(cel(1), cel(2))
+    journal.source.note_step(ClockStep(5))
+    journal.write(cel(3), cel(4))
+    for _ in range(2):  # The first time neither was committed.
+        first = await journal.source.read({}, 3)
+        assert [type(row) for row in first.rows] == [CelRow, CelRow, ClockStep, CelRow]
+        second = await journal.source.read(first.positions, 10, ahead=True)
+        assert [type(row) for row in second.rows] == [CelRow]
+    journal.source.release(first)
+    assert [type(row) for row in (await journal.source.read(first.positions, 10)).rows] == [CelRow]
 
 
 async def test_a_clock_that_was_set_before_any_journal_is_told_first(journal: Journal) -> None:
@@ -395,7 +414,7 @@ async def test_a_clock_that_was_set_at_the_end_of_a_rotated_file_is_told_between
     rows: list[Row] = []
     for _ in range(5):
         batch = await journal.source.read(where, 1)
-        journal.source.release(batch.positions)
+        journal.source.release(batch)
         rows, where = rows + batch.rows, batch.positions
     assert [type(row) for row in rows] == [CelRow, ClockStep, CelRow]
 

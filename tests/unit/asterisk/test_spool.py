@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.asterisk.source import Position
+from gateway.asterisk.source import Batch, Position
 from gateway.asterisk.spool import SpoolSource, SpoolWriter
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, QueueRow, Row, Watermark
 
@@ -113,7 +113,7 @@ async def test_files_are_deleted_once_they_are_released_and_numbers_still_grow(t
     before = written(tmp_path)
     assert source.unread({}) == sum(path.stat().st_size for path in before)
     assert source.unread(positions) == 0
-    source.release(positions)
+    source.release(Batch([], positions))
     assert written(tmp_path) == before[-1:]
     writer.close()
     before[-1].unlink()
