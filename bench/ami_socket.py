@@ -16,6 +16,7 @@ from typing import Any
 from bench.fold import RINGING, TALKING, ami_headers, open_call
 from gateway.asterisk.listener import Listener
 from gateway.asterisk.spool import SpoolSource
+from gateway.calls.rows import CelRow
 from gateway.ingest.ingest import Ingest
 from gateway.store.pool import open_pool
 from tests.lab.asterisk import free_port
@@ -85,10 +86,7 @@ class _Source:
     def __init__(self, calls: int, calls_a_second: int, pipe: Pipe) -> None:
         self._pipe = pipe
         self._events = sorted(
-            (
-                number / calls_a_second + _after(place),
-                *_frame(ami_headers(row) | {"Timestamp": STAMP}).split(STAMP.encode()),
-            )
+            (number / calls_a_second + _after(place), *_around_stamp(row))
             for number in range(calls)
             for place, row in enumerate(open_call(number))
         )
@@ -130,6 +128,12 @@ async def _next(reader: asyncio.StreamReader) -> str:
         return (await reader.readuntil(b"\r\n\r\n")).decode()
     except (asyncio.IncompleteReadError, OSError):
         return ""
+
+
+def _around_stamp(row: CelRow) -> tuple[bytes, bytes]:
+    """The row's event, before and after the time at which it leaves."""
+    before, after = _frame(ami_headers(row) | {"Timestamp": STAMP}).split(STAMP.encode())
+    return before, after
 
 
 def _frame(headers: dict[str, str]) -> bytes:

@@ -18,6 +18,7 @@ class Client:
         self.key = key
         self._port = port
         self._buffer = bytearray(MOST_BYTES)
+        self._used_at: float
         self._open()
 
     def get(self, path: str) -> tuple[int, bytes]:

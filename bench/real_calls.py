@@ -136,7 +136,7 @@ async def _database_of_asterisk(server: Any, pbx: ChaosPbx) -> str:
     admin = await asyncpg.connect(server.get_uri())
     await admin.execute("create database asterisk")
     await admin.close()
-    url = server.get_uri("asterisk")
+    url: str = server.get_uri("asterisk")
     connection = await asyncpg.connect(url)
     await connection.execute(TABLES)
     await connection.close()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gateway.store.connection import Connection
 from tests.lab.ami_hold import AmiHold
 from tests.lab.asterisk import AsteriskInstance
 from tests.lab.gateway import Gateway
-from tests.lab.phones import Phone, device
+from tests.lab.phones import Phone, Seen, device
 
 DEADLINE = 10.0
 MARGIN = 10.0
@@ -65,8 +66,14 @@ class Bench:
         user, to = STEPS[step]
         return sum(f"sip:{to}@" in seen.header("From") for seen in self.phones[user].all("invite"))
 
+    def invite(self, step: str) -> Seen | None:
+        user, to = STEPS[step]
+        return next((seen for seen in self.phones[user].all("invite") if to in seen.header("From")), None)
+
     async def state(self, step: str) -> str | None:
-        return await self.database.fetchval("select state from originations where destination = $1", STEPS[step][1])
+        query = "select state from originations where destination = $1"
+        state: str | None = await self.database.fetchval(query, STEPS[step][1])
+        return state
 
     async def until_noted(self, step: str) -> None:
         async with asyncio.timeout(10):
@@ -161,12 +168,7 @@ async def test_killed_at_every_step_nobody_is_rung_twice_or_after_it_failed(benc
 
     assert [await bench.state(step) for step in NEVER_ASKED] == [None, None]
     for step in RINGS:
-        await bench.phones[STEPS[step][0]].wait_until(
-            lambda step=step: next(
-                (s for s in bench.phones[STEPS[step][0]].all("invite") if STEPS[step][1] in s.header("From")), None
-            ),
-            f"an INVITE for {step!r}",
-        )
+        await bench.phones[STEPS[step][0]].wait_until(partial(bench.invite, step), f"an INVITE for {step!r}")
         assert (await bench.call(step))["state"] != "ended"
 
     await asyncio.sleep(max(0.0, asked_at + DEADLINE + 1.5 - time.monotonic()))

@@ -23,14 +23,14 @@ async def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     async with AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(AsteriskInstance(ring_seconds=3))
         phones = [await stack.enter_async_context(device(pbx, name)) for name in DEVICES]
-        outside = await stack.enter_async_context(carrier(pbx))
+        phones.append(await stack.enter_async_context(carrier(pbx)))
         data = tmp_path_factory.mktemp(request.param)
         gateway = await stack.enter_async_context(Gateway(pbx, data, journal=request.param == "journal"))
         session = AmiSession(pbx.operator_url, events=False)
         await session.start()
         stack.push_async_callback(session.close)
         await session.wait_connected(10)
-        yield Lab(pbx, gateway, session, *phones, outside)
+        yield Lab(pbx, gateway, session, *phones)
 
 
 @pytest.mark.parametrize("play", MAIN_JOB, ids=lambda play: play.__name__)

@@ -31,12 +31,14 @@ async def pair(request: pytest.FixtureRequest, database_url: str, tmp_path: Path
     async with AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(AsteriskInstance())
         bob, carol = [await stack.enter_async_context(device(pbx, name)) for name in ("102", "103")]
-        both = [Gateway(pbx, tmp_path / name, journal=journal, database_url=database_url) for name in ("one", "two")]
+        leader, standby = both = [
+            Gateway(pbx, tmp_path / name, journal=journal, database_url=database_url) for name in ("one", "two")
+        ]
         for gateway in both:
             await stack.enter_async_context(gateway)
         await carol.behave(answer_after=0.2)
         assert [(await source(gateway))["role"] for gateway in both] == ["leader", "standby"]
-        yield Pair(*both, bob, carol)
+        yield Pair(leader, standby, bob, carol)
 
 
 async def source(gateway: Gateway) -> dict[str, Any]:

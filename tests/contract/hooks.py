@@ -49,13 +49,13 @@ statuses: dict[str, Counter[int]] = defaultdict(Counter)
 
 
 @schemathesis.hook
-def filter_case(context: HookContext, case: Case) -> bool:
+def filter_case(context: HookContext, case: Case[Any]) -> bool:
     named = {unquote(str(value)) for value in (case.path_parameters or {}).values()}
     return case.method != "DELETE" or not OWN & named
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     if case.headers is None:
         return
     case.headers["X-Forwarded-For"] = "10." + ".".join(str(secrets.randbelow(256)) for _ in range(3))
@@ -64,12 +64,12 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 
 @schemathesis.hook
-def after_call(context: HookContext, case: Case, response: Response) -> None:
+def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
     statuses[case.operation.label][response.status_code] += 1
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Exception, case: Case, response: Response) -> bool:
+def filter_failure(context: HookContext, failure: Exception, case: Case[Any], response: Response) -> bool:
     """A failure counts, unless data of the right form was refused for nothing but what no schema can say."""
     if type(failure).__name__ != "RejectedPositiveData" or response.status_code != 422:
         return True

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from tests.lab.processes import before_others, finished
 from tests.lab.root import Asterisk, find
@@ -101,7 +101,7 @@ class AsteriskInstance:
         path = self.directory / "log/full"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    async def __aenter__(self) -> "AsteriskInstance":
+    async def __aenter__(self) -> Self:
         self._asterisk = await asyncio.to_thread(find)
         base = self._asterisk.root / "tmp" if self._asterisk.root else None
         self._directory = Path(tempfile.mkdtemp(prefix="gateway-pbx-", dir=base))

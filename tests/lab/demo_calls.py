@@ -145,7 +145,7 @@ async def _as_the_phones_saw(
     claim(f"the record: {told}, as the phones saw", recorded == results)
     talking = await answering.wait_for("talking", since=since[answering.name])
     over = await answering.wait_for("over", since=since[answering.name])
-    differs = abs(call["talk_duration"] - (over.at - talking.at))
+    differs: float = abs(call["talk_duration"] - (over.at - talking.at))
     claim(f"the record: {call['talk_duration']} s of talk, as the phone had it", differs <= SAME_SECONDS)
     return round(differs, 3)
 

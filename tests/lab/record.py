@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from gateway.asterisk.ami import AmiSession
@@ -56,7 +57,7 @@ class Recorder:
         played = await play(self._lab)
         expected = played if isinstance(played, list) else [played]
         for phone in self._lab.everyone():
-            await until(lambda phone=phone: _idle(phone, since.get(phone.name, 0)), f"the end of {phone.name}'s calls")
+            await until(partial(_idle, phone, since.get(phone.name, 0)), f"the end of {phone.name}'s calls")
         await silence(self._pbx)
         # Both tell every event: when the counts agree, both have told all.
         await until(

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from gateway.asterisk.ami import AmiSession
@@ -86,7 +87,7 @@ async def main() -> int:
             played = await play(lab)
             expected[play.__name__] = [asdict(one) for one in (played if isinstance(played, list) else [played])]
             await silence(pbx)
-            await until(lambda before=before: pbx.master.exists() and pbx.master.stat().st_size > before, "a CDR")
+            await until(partial(_longer, pbx.master, before), "a CDR")
             await asyncio.sleep(0.5)
             print(play.__name__, flush=True)
         PLACE.mkdir(exist_ok=True)
@@ -98,6 +99,10 @@ async def main() -> int:
             (PLACE / name).write_bytes(source.read_bytes())
     (PLACE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     return 0
+
+
+def _longer(path: Path, before: int) -> bool:
+    return path.exists() and path.stat().st_size > before
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The recordings, read: rows in either form, what the phones saw, what the scenario says, and a fold of it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -104,7 +105,7 @@ class Recording:
             fold.know(Origination("acme", self.placed, NODE, alice.ref, destination, caller_id, None, started_at))
         return fold
 
-    def fold(self, rows: list[Row]) -> list[CallRecord]:
+    def fold(self, rows: Sequence[Row]) -> list[CallRecord]:
         """The last record of each call that was not merged away, by its start."""
         fold = self.new_fold(rows[0].at if rows else 0)
         for row in rows:

@@ -136,7 +136,7 @@ async def test_a_call_that_joined_one_that_joined_another_is_found_under_the_las
 
 
 async def test_a_late_row_of_a_call_that_is_over_opens_no_other_after_a_restart(pool: Pool, acme: Directory) -> None:
-    feed: list[Row] = [*rows(ANSWERED)]
+    feed = rows(ANSWERED)
     await read_all(pool, feed)
     late = replace(feed[-1], event="APP_END", at=feed[-1].at + 1_000_000)
     await read_all(pool, [*feed, late])

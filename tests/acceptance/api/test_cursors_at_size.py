@@ -74,7 +74,8 @@ async def test_calls_that_arrive_while_cursors_walk(client: httpx.AsyncClient, p
     for n in range(rounds):
         now = arriving[n * share : (n + 1) * share]
         now += [replace(one, hung_up_by="callee", duration_ms=1000 * n) for one in there[n::rounds]]
-        *read, _ = await asyncio.gather(*(anext(walk) for walk in walks.values()), write(pool, now))
+        reading = asyncio.gather(*(anext(walk) for walk in walks.values()))
+        read, _ = await asyncio.gather(reading, write(pool, now))
         for sort, page in zip(SORTS, read, strict=True):
             found[sort] += page
     expected = {str(one.id) for one in there}

@@ -23,7 +23,7 @@ async def test_what_is_installed_is_the_whole_of_it(database_url: str, tmp_path:
     outside = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     done = await asyncio.to_thread(
         subprocess.run,
-        [installed / "bin/gateway", "migrate"],
+        [str(installed / "bin/gateway"), "migrate"],
         env=outside | {"PYTHONPATH": str(installed), "GATEWAY_DATABASE_URL": database_url},
         cwd=tmp_path,
         capture_output=True,

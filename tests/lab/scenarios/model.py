@@ -34,7 +34,7 @@ class Lab:
     carol: Phone
     dave: Phone
     carrier: Phone
-    guests: list[Phone] = field(default_factory=list)
+    guests: list[Phone] = field(default_factory=list, init=False)
     """Phones that one scenario alone has switched on."""
 
     def everyone(self) -> list[Phone]:

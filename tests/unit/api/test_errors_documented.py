@@ -35,7 +35,7 @@ def test_the_status_that_is_told_is_the_one_that_leaves() -> None:
     told = {code: int(status) for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)` \|", ANSWERS, re.MULTILINE)}
     for name, first, second in _calls():
         if name == "Problem" and isinstance(first, ast.Constant) and isinstance(second, ast.Constant):
-            assert told[second.value] == first.value, second.value  # type: ignore[index]
+            assert told[second.value] == first.value, second.value
 
 
 def test_what_our_own_validators_find_has_a_code_of_ours() -> None:

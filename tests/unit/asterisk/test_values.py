@@ -113,7 +113,8 @@ text_fields = [
 
 @given(st.sampled_from(text_fields), hostile)
 def test_an_originate_is_always_the_same_headers_whatever_it_is_given(field: str, text: str) -> None:
-    request = replace(REQUEST, **{field: text})
+    told: dict[str, Any] = {field: text}
+    request = replace(REQUEST, **told)
     try:
         built = {**originate.headers(request), **dict(originate.variables(request))}
     except UnsafeValue:

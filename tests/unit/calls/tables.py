@@ -7,6 +7,7 @@
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.calls.directory import Directory, Group, NodeDirectory, Trunk, User
@@ -49,7 +50,7 @@ def _hangs_up(row: CelRow) -> bool:
     return row.event == "HANGUP"
 
 
-def fold(feed: list[CelRow] | list[Row], batch: int = 10_000) -> tuple[list[CallRecord], list[DomainEvent]]:
+def fold(feed: Sequence[Row], batch: int = 10_000) -> tuple[list[CallRecord], list[DomainEvent]]:
     """The last record of each call, and all events, of these rows folded in batches of `batch`."""
     directory = NodeDirectory([ACME])
     machine = Fold("pbx1", lambda _: directory, to_e164)

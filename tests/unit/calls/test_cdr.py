@@ -127,7 +127,7 @@ def test_contacts_of_one_device_are_one_attempt_and_ringing_it_again_is_another(
 
 
 def test_a_queue_is_visited_and_why_it_was_left_is_not_known() -> None:
-    queue = {"app": "Queue", "app_data": "support,tT,,,20", "dst": "700"}
+    queue: dict[str, Any] = {"app": "Queue", "app_data": "support,tT,,,20", "dst": "700"}
     [record] = told(
         [
             row("PJSIP/trunk-1", "PJSIP/102-2", answered_at=DAY, **queue),

@@ -21,7 +21,7 @@ async def test_a_record_says_what_the_phones_did(recording: Recording, source: s
     assert not wrong, "\n".join(wrong)
 
 
-LIES = (
+LIES: tuple[tuple[str, Any], ...] = (
     ("caller", {"number": "104", "name": None, "user": None}),
     ("hung_up_by", "caller"),
     ("talk_duration", 2.5),

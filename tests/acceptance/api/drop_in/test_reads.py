@@ -71,7 +71,8 @@ def answered_by_bob(directory: Directory, start: int) -> CallRecord:
     alice, bob = directory.users[:2]
     call = talked(through_ring_group(directory, inbound(directory, start, user=bob)), bob)
     [his] = call.attempts
-    [visit] = replace(call.visits[0], user=bob.ref), *call.visits[1:]
+    [rung] = call.visits
+    visit = replace(rung, user=bob.ref)
     hers = Attempt(
         alice.ref,
         alice.devices[0],
