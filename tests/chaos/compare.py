@@ -5,25 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tests.chaos.found import FAULTS
 from tests.chaos.truth import Truth
 
 Document: TypeAlias = Mapping[str, Any]
 Span: TypeAlias = tuple[float, float]
-
-FAULTS = (
-    "lost",
-    "doubled",
-    "without_end",
-    "wrong_outcome",
-    "wrong_answerer",
-    "unexplained_incomplete",
-    "gap_not_told",
-    "never_made",
-    "sequence_holes",
-    "started_or_ended_not_once",
-    "dialled_twice",
-)
-"""What must not be: all of them 0."""
 
 
 @dataclass(slots=True)

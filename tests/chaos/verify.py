@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.chaos.compare import FAULTS
+from tests.chaos.found import FAULTS
 from tests.lab.fresh_clone import Clone, Failed, fresh_clone, last_json
 
 SEEDS = (1, 2, 3)
