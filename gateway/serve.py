@@ -39,7 +39,8 @@ from gateway.ingest.upkeep import Upkeep
 from gateway.node_name import settled_node_name
 from gateway.service_log import to_standard_error
 from gateway.settings import Settings
-from gateway.store.connection import Pool
+from gateway.store import directories
+from gateway.store.connection import DRIVER_ERRORS, Pool
 from gateway.store.migrations import migrate
 from gateway.store.pool import open_pool
 
@@ -83,6 +84,7 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
                 log.info("migrated", migration=name)
         node = await _unless(stop, settled_node_name(settings))
         if node is not None:
+            await _warn_of_no_directory(pool, node)
             await _run(settings, node, roles, pool, door, stop, stack)
 
 
@@ -127,6 +129,16 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | No
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     return None
+
+
+async def _warn_of_no_directory(pool: Pool, node: str) -> None:
+    """Calls of a node that no directory names would be nobody's: kept, counted, and told to nobody."""
+    try:
+        accounts = await directories.accounts_on(pool, node)
+    except (asyncpg.PostgresError, *DRIVER_ERRORS):
+        return  # It is waited for.
+    if not accounts:
+        log.warning("node.in_no_directory", node=node, reason="its calls belong to no account: see `gateway apply`")
 
 
 async def _run(
@@ -274,6 +286,7 @@ def status_of(settings: Settings, listener: Listener | None, ingest: Ingest | No
             "rows": progress.rows,
             "read_until": None if progress.read_until is None else to_text(progress.read_until),
             "unread_bytes": progress.unread_bytes,
+            "unowned_calls": progress.unowned_calls,
             "refused": progress.refused,
             "last_commit_at": datetime_text(last) if last else None,
             "last_error": progress.last_error,

@@ -99,7 +99,7 @@ def status(as_json: Json = False) -> None:
                 """
             )
             nodes = await opened.fetch(
-                f"select n.node, n.last_seq as rows, n.gap_at, {settled.UNTIL} as settled_until "
+                f"select n.node, n.last_seq as rows, n.unowned_calls, n.gap_at, {settled.UNTIL} as settled_until "
                 "from nodes n order by n.node"
             )
             positions = await opened.fetch(

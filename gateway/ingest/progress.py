@@ -10,8 +10,9 @@ from gateway.calls.rows import Instant
 class Progress:
     """What `/v1/status` tells of this writer. `read_until`: by the youngest row that was committed.
 
-    `unread_bytes`: about how much of the source is still to be read; 0 once it has caught up. `refused`: rows and
-    calls that Postgres did not take since this writer started; the log says which, and `gateway audit` shows them.
+    `unread_bytes`: about how much of the source is still to be read; 0 once it has caught up. `unowned_calls`: of
+    the node, all that ended without an account. `refused`: rows and calls that Postgres did not take since this
+    writer started; the log says which, and `gateway audit` shows them.
     """
 
     running: bool = False

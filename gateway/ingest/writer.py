@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Folded:
-    """`rows`: those to be kept. `open_calls`, `unowned_calls`: once they were folded."""
+    """`rows`: those to be kept. `open_calls`: once they were folded. `unowned_calls`: of no account, ended by them."""
 
     rows: Sequence[Row]
     changes: Changes
@@ -74,6 +74,7 @@ class Writer:
         self._version = await directories.latest(self._connection)
         self._fold = await self._restored()
         self.alive = await raw_rows.last_alive(self._connection, self._node)
+        self._progress.unowned_calls = await raw_rows.unowned_calls(self._connection, self._node)
 
     @property
     def is_committing(self) -> bool:
@@ -116,13 +117,13 @@ class Writer:
         return await self._taken(batch)
 
     async def _taken(self, batch: Batch) -> _Folded:
-        fold, rows = self._fold, []
+        fold, rows, unowned_before = self._fold, [], self._fold.unowned
         for number, row in enumerate(batch.rows, 1):
             if fold.take(row):
                 rows.append(row)
             if not number % ROWS_IN_ONE_GO:
                 await asyncio.sleep(0)
-        return _Folded(rows, fold.drain(), batch.positions, fold.open_calls, fold.unowned)
+        return _Folded(rows, fold.drain(), batch.positions, fold.open_calls, fold.unowned - unowned_before)
 
     async def _restored(self) -> Fold:
         """The rows of open calls, folded again, told to nobody."""
@@ -162,7 +163,9 @@ class Writer:
             seq = await raw_rows.last_seq(connection, node)
             await self._keep(seq + 1, rows)
             gap = any(isinstance(row, Gap) for row in rows)
-            await raw_rows.set_last_seq(connection, node, seq + len(rows), gap=gap)
+            unowned = await raw_rows.set_last_seq(
+                connection, node, seq + len(rows), gap=gap, unowned=folded.unowned_calls
+            )
             await raw_rows.mark_open(connection, node, seq + 1, changes.opened)
             await raw_rows.mark_closed(connection, node, changes.closed)
             await self._tell(changes)
@@ -170,16 +173,16 @@ class Writer:
             version = await directories.latest(connection)
         self._apart = False
         self._known.difference_update(changes.closed)
-        self._note(folded)
+        self._note(folded, unowned)
         committed()
         return version
 
-    def _note(self, folded: _Folded) -> None:
+    def _note(self, folded: _Folded, unowned_calls: int) -> None:
         progress, rows = self._progress, folded.rows
         self.alive = next((row.unique_ids for row in reversed(rows) if isinstance(row, ChannelsAlive)), self.alive)
         progress.rows += len(rows)
         progress.read_until = next((row.at for row in reversed(rows) if isinstance(row, CelRow)), progress.read_until)
-        progress.open_calls, progress.unowned_calls = folded.open_calls, folded.unowned_calls
+        progress.open_calls, progress.unowned_calls = folded.open_calls, unowned_calls
         progress.last_commit_at = datetime.now(UTC)
 
     async def _keep(self, first_seq: int, rows: Sequence[Row]) -> None:

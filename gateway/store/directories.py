@@ -176,6 +176,20 @@ async def accounts(connection: Connection | Pool) -> list[str]:
     return [record["id"] for record in await connection.fetch("select id from accounts order by id")]
 
 
+async def accounts_on(connection: Connection | Pool, node: str) -> list[str]:
+    """Those whose directory is on this node now: see `is_on`."""
+    records = await connection.fetch(
+        """
+        select a.id from accounts a
+        join directory_versions v on v.account_id = a.id and v.version = a.directory_version
+        where coalesce(jsonb_array_length(v.document -> 'nodes'), 0) = 0 or v.document -> 'nodes' ? $1
+        order by a.id
+        """,
+        node,
+    )
+    return [record["id"] for record in records]
+
+
 async def latest(connection: Connection | Pool) -> int:
     """A number that grows whenever any directory is applied."""
     return int(await connection.fetchval("select count(*) from directory_versions"))

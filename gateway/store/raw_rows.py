@@ -82,13 +82,25 @@ async def last_alive(connection: Connection, node: str) -> frozenset[str]:
     return row.unique_ids if isinstance(row, ChannelsAlive) else frozenset()
 
 
-async def set_last_seq(connection: Connection, node: str, seq: int, *, gap: bool) -> None:
-    await connection.execute(
-        "update nodes set last_seq = $2, gap_at = case when $3 then now() else gap_at end where node = $1",
+async def set_last_seq(connection: Connection, node: str, seq: int, *, gap: bool, unowned: int) -> int:
+    """`unowned`: how many calls of no account ended with these rows. Gives how many did in all."""
+    count: int = await connection.fetchval(
+        """
+        update nodes
+        set last_seq = $2, gap_at = case when $3 then now() else gap_at end, unowned_calls = unowned_calls + $4
+        where node = $1 returning unowned_calls
+        """,
         node,
         seq,
         gap,
+        unowned,
     )
+    return count
+
+
+async def unowned_calls(connection: Connection, node: str) -> int:
+    """How many calls of the node ended without an account."""
+    return int(await connection.fetchval("select unowned_calls from nodes where node = $1", node) or 0)
 
 
 async def mark_open(connection: Connection, node: str, seq: int, linked_ids: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ this, with the first row after.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.store import directories
 from gateway.store.connection import Connection, Pool
 
 # Rows are written a moment after what they tell of, and not quite in order.
@@ -77,13 +78,4 @@ async def accept(connection: Connection, gap: GapAt) -> list[str] | None:
     done = await connection.execute("update nodes set gap_at = null where node = $1 and gap_at = $2", gap.node, gap.at)
     if done != "UPDATE 1":
         return None
-    found = await connection.fetch(
-        """
-        select a.id from accounts a
-        join directory_versions v on v.account_id = a.id and v.version = a.directory_version
-        where coalesce(jsonb_array_length(v.document -> 'nodes'), 0) = 0 or v.document -> 'nodes' ? $1
-        order by a.id
-        """,
-        gap.node,
-    )
-    return [record["id"] for record in found]
+    return await directories.accounts_on(connection, gap.node)

@@ -112,6 +112,26 @@ async def test_a_writer_that_dies_between_any_two_batches_changes_nothing(pool: 
     assert (record["outcome"], record["talk_duration"], record["complete"]) == ("answered", 3.998, True)
 
 
+async def test_calls_of_no_account_are_counted_for_good(pool: Pool) -> None:
+    """There is no directory. However often writers come and go, each call counts once."""
+    feed = rows(ANSWERED)
+    for end in range(1, len(feed) + 1):
+        shown = await read_all(pool, feed[:end])
+    assert shown.unowned_calls == 1
+    another = [
+        replace(row, at=row.at + 60_000_000, unique_id=row.unique_id + "9", linked_id=row.linked_id + "9")
+        for row in feed
+    ]
+    assert (await read_all(pool, [*feed, *another])).unowned_calls == 2
+    assert (await read_all(pool, [*feed, *another])).unowned_calls == 2
+    assert await pool.fetchval("select unowned_calls from nodes where node = 'pbx1'") == 2
+    assert await pool.fetchval("select count(*) from calls") == 0
+
+
+async def test_calls_of_an_account_are_not_counted_as_nobodys(pool: Pool, acme: Directory) -> None:
+    assert (await read_all(pool, rows(ANSWERED))).unowned_calls == 0
+
+
 CHAIN = """
 0.000 CHAN_START   PJSIP/102-0 u=.0 l=.0 103@from-internal cid=102
 1.000 CHAN_START   PJSIP/103-1 u=.1 l=.1 102@from-internal cid=103
