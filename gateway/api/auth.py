@@ -12,7 +12,7 @@ from starlette.routing import Route
 from gateway.api.addresses import client_address, neighbourhood
 from gateway.api.codes import ProblemCode
 from gateway.api.context import context_of
-from gateway.api.problems import Problem, invalid, unknown_parameter
+from gateway.api.problems import Problem, invalid, unknown_parameters
 from gateway.store import audit, keys
 from gateway.store.admission import Admission
 from gateway.store.directories import DirectoryVersion
@@ -54,7 +54,7 @@ class Operation:
         if self.scope not in caller.scopes:
             await _note_missing_scope(request, caller, self.scope)
             raise Problem(403, "scope_missing", f"The key lacks the scope {self.scope}.", extra={"scope": self.scope})
-        request.state.faults = [] if self.query else [unknown_parameter(name) for name in request.query_params]
+        request.state.faults = [] if self.query else unknown_parameters(list(request.query_params))
         if request.state.faults and self.body is None:
             raise invalid(request.state.faults)
         return await self.handler(request, caller)

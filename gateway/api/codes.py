@@ -44,6 +44,7 @@ FaultCode: TypeAlias = Literal[
     "unknown_field",
     "unknown_parameter",
     "repeated",
+    "too_many_parameters",
     "wrong_type",
     "wrong_form",
     "not_one_of",

@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from gateway.api import moments
 from gateway.api.cursors import MOST_CHARACTERS
 from gateway.api.formats import Format
-from gateway.api.problems import Fault, invalid, parameter_faults_of
+from gateway.api.problems import Fault, invalid, parameter_faults_of, too_many_parameters
 from gateway.api.read_directories import ReadDirectory
 from gateway.api.who import Unresolved, group_name_of
 from gateway.calls.record import AttemptResult, Direction, Outcome
@@ -190,12 +190,19 @@ def _readable(model: type[ListParameters], query: QueryParams, faults: list[Faul
 
 def validated(model: type[Model], query: QueryParams, repeatable: Collection[str], faults: list[Fault]) -> Model | None:
     """The parameters of a query; None where `faults` grew. Those that are `repeatable` arrive as lists."""
-    sent: dict[str, Any] = {}
-    for name in query:
-        values = query.getlist(name)
-        if len(values) > 1 and name not in repeatable:
-            faults.append(Fault(name, "repeated", "This parameter may be given once."))
-        sent[name] = values if name in repeatable else values[-1]
+    given: dict[str, list[str]] = {}
+    for name, value in query.multi_items():
+        given.setdefault(name, []).append(value)
+    too_many = too_many_parameters(list(given))
+    if too_many:
+        faults.append(too_many)
+        return None
+    faults += [
+        Fault(name, "repeated", "This parameter may be given once.")
+        for name, values in given.items()
+        if len(values) > 1 and name not in repeatable
+    ]
+    sent = {name: values if name in repeatable else values[-1] for name, values in given.items()}
     try:
         parameters = model.model_validate(sent)
     except ValidationError as error:

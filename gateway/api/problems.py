@@ -4,7 +4,7 @@ A Problem is raised wherever it is known; the middleware here, the outermost lay
 turns a database that is away into 503, and lets nothing else out: neither a stack trace nor SQL.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -33,6 +33,8 @@ DATABASE_AWAY = (
     TimeoutError,
 )
 RETRY_AFTER_SECONDS = 5
+MOST_NAMES = 200
+"""Different parameters in one query."""
 TITLES = {401: "Not authorised", 413: "Content Too Large", 422: "Unprocessable Content"}
 """RFC 9110's names, which Python knows since 3.13, and ours for what concerns keys."""
 
@@ -93,6 +95,20 @@ def invalid(faults: Iterable[Fault]) -> Problem:
 
 def unknown_parameter(name: str) -> Fault:
     return Fault(name, "unknown_parameter", "There is no such parameter here.")
+
+
+def too_many_parameters(names: Sequence[str]) -> Fault | None:
+    """One fault for all, else the answer would be many times the request. `names`: each once."""
+    if len(names) <= MOST_NAMES:
+        return None
+    detail = f"At most {MOST_NAMES} different parameters may be given."
+    return Fault(names[MOST_NAMES], "too_many_parameters", detail)
+
+
+def unknown_parameters(names: Sequence[str]) -> list[Fault]:
+    """Those of a query where there is none to be given. `names`: each once."""
+    too_many = too_many_parameters(names)
+    return [too_many] if too_many else [unknown_parameter(name) for name in names]
 
 
 def not_found() -> Problem:

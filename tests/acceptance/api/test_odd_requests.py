@@ -1,5 +1,6 @@
 """What no client should send, and some do: each is answered, none is a failure of ours."""
 
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -83,6 +84,20 @@ async def test_a_parameter_that_nobody_reads_is_an_error(whole: httpx.AsyncClien
 async def test_a_parameter_given_twice_is_an_error(whole: httpx.AsyncClient, path: str) -> None:
     response = await whole.get(f"{path}?limit=1&limit=2")
     assert [fault["code"] for fault in response.json()["errors"]] == ["repeated"]
+
+
+@pytest.mark.parametrize("path", ["/v1/calls", "/v1/users", "/v1/status", "/v1/events", "/v1/audit-log"])
+async def test_a_query_of_very_many_parameters_is_refused_at_once_and_in_short(
+    whole: httpx.AsyncClient, path: str
+) -> None:
+    """The process answers nobody else meanwhile, and the answer would be many times the request."""
+    query = "&".join(f"{n:x}" for n in range(12_000))
+    began = time.process_time()
+    response = await whole.get(f"{path}?{query}")
+    assert time.process_time() - began < 1
+    assert response.status_code == 422
+    assert [fault["code"] for fault in response.json()["errors"]] == ["too_many_parameters"]
+    assert len(response.content) < 1000
 
 
 @pytest.mark.parametrize("origin", ["http://[", "null", "http://g:x"])
