@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.api.auth import Caller
-from gateway.api.bodies import Line, read_body
+from gateway.api.bodies import DateTime, Line, read_body
 from gateway.api.context import context_of
 from gateway.api.parameters import validated
 from gateway.api.problems import Fault, Problem, invalid, not_found
@@ -43,7 +43,7 @@ class NewKey(BaseModel):
 
     name: Line
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(keys.SCOPES))]
-    expires_at: Annotated[AwareDatetime, AfterValidator(_to_come)] | None = None
+    expires_at: Annotated[DateTime, AfterValidator(_to_come)] | None = None
 
 
 async def list_keys(request: Request, caller: Caller) -> Response:

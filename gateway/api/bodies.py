@@ -1,10 +1,12 @@
 """JSON bodies: of the right type, of a bounded size, every fault told at once."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias, TypeVar
 
 import pydantic_core
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -25,6 +27,25 @@ def _printable(text: str) -> str:
 Printable = AfterValidator(_printable)
 Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), Printable]
 """Free text of one line."""
+
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.IGNORECASE | re.ASCII)
+
+
+def _in_utc(sent: object) -> object:
+    """Text alone is read: pydantic takes a number, in quotes too, for seconds since 1970."""
+    if not isinstance(sent, str):
+        raise PydanticCustomError("wrong_type", "A date-time is text.")
+    if not _DATE_TIME.fullmatch(sent):
+        raise PydanticCustomError("unreadable_time", "No date-time with its offset, as in 2026-11-01T00:00:00Z.")
+    try:
+        return datetime.fromisoformat(sent.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # The latter: in UTC it is outside of the calendar.
+        raise PydanticCustomError("unreadable_time", "The calendar has no such moment.") from None
+
+
+DateTime: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_in_utc)]
+"""An instant in RFC 3339, kept in UTC."""
 
 
 async def read_body(request: Request, model: type[Model], further: Further | None = None) -> Model:

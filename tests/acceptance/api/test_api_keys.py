@@ -75,6 +75,24 @@ async def test_all_that_is_wrong_with_a_key_is_told_at_once(
     assert {fault["pointer"] for fault in response.json()["errors"]} == faults
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["9999-12-31T23:59:59-12:00", "1893456000", 1893456000, "2126-01-01", "2126-02-30T00:00:00Z", "",
+     "2126-01-01 00:00Z", "0001-01-01T00:00:00+14:00", True, "2126-01-01T00:00:00", "2126-01-01T00:00:00Z\n"],
+)  # fmt: skip
+async def test_a_key_expires_at_a_date_time_of_the_calendar(client: httpx.AsyncClient, moment: object) -> None:
+    response = await client.post("/v1/api-keys", json={"name": "a", "scopes": ["admin"], "expires_at": moment})
+    assert response.status_code == 422, response.text
+    [fault] = response.json()["errors"]
+    assert fault["pointer"] == "/expires_at"
+    assert fault["code"] == ("unreadable_time" if isinstance(moment, str) else "wrong_type")
+
+
+@pytest.mark.parametrize("moment", ["2126-01-01T10:00:00+10:00", "2126-01-01t00:00:00.0000000z", "2126-01-01T00:00Z"])
+async def test_when_a_key_expires_is_told_in_utc(client: httpx.AsyncClient, moment: str) -> None:
+    assert (await made(client, expires_at=moment))["expires_at"] == "2126-01-01T00:00:00.000Z"
+
+
 async def test_two_keys_overlap_and_the_old_one_goes(client: httpx.AsyncClient, pool: Pool) -> None:
     old, new = await made(client, name="old"), await made(client, name="new")
     for one in (old, new):
