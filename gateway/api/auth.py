@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hmac import compare_digest
+from urllib.parse import unquote_plus
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -120,7 +121,7 @@ async def _note_refusal(request: Request, key: keys.ApiKey, ip: str, action: str
 
 
 def _refuse_keys_in_the_url(request: Request) -> None:
-    query = request.scope["query_string"].decode("latin-1")
+    query = unquote_plus(request.scope["query_string"].decode("latin-1"))  # The path is decoded already.
     named = any(name.lower() in KEY_PARAMETERS for name in request.query_params)
     if named or keys.PREFIX in query or keys.PREFIX in request.scope["path"]:
         raise _unauthorised("key_in_url", "Keys are taken from headers only: a URL is logged on its way.")

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import structlog
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -125,7 +126,7 @@ def faults_of(error: ValidationError) -> list[Fault]:
         Fault(
             "".join(f"/{_escaped(str(part))}" for part in one["loc"]),
             "unknown_field" if one["type"] == "extra_forbidden" else of_pydantic(one["type"]),
-            "There is no such field here." if one["type"] == "extra_forbidden" else one["msg"],
+            "There is no such field here." if one["type"] == "extra_forbidden" else _detail(one),
         )
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
@@ -136,9 +137,14 @@ def parameter_faults_of(error: ValidationError) -> list[Fault]:
     return [
         unknown_parameter(str(one["loc"][0]))
         if one["type"] == "extra_forbidden"
-        else Fault(str(one["loc"][0]) if one["loc"] else "", of_pydantic(one["type"]), one["msg"])
+        else Fault(str(one["loc"][0]) if one["loc"] else "", of_pydantic(one["type"]), _detail(one))
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def _detail(error: ErrorDetails) -> str:
+    """pydantic's words, but for those with which it repeats a part of what was sent."""
+    return "This is no UUID." if error["type"] == "uuid_parsing" else error["msg"]
 
 
 def _escaped(name: str) -> str:

@@ -100,6 +100,13 @@ async def test_a_query_of_very_many_parameters_is_refused_at_once_and_in_short(
     assert len(response.content) < 1000
 
 
+@pytest.mark.parametrize("path", ["/v1/calls", "/v1/user-calls", "/v1/queue-calls", "/v1/ring-group-calls"])
+async def test_what_is_no_id_of_a_call_is_not_repeated(whole: httpx.AsyncClient, path: str) -> None:
+    """Not a letter of it."""
+    [fault] = (await whole.get(f"{path}?call_id=sekret")).json()["errors"]
+    assert fault == {"parameter": "call_id", "code": "wrong_form", "detail": "This is no UUID."}
+
+
 @pytest.mark.parametrize("origin", ["http://[", "null", "http://g:x"])
 async def test_an_origin_that_is_none_is_another_site(whole: httpx.AsyncClient, origin: str) -> None:
     response = await whole.post("/console/sign-in", data={"login": "a"}, headers={"origin": origin})

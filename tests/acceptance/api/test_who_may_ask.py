@@ -51,6 +51,22 @@ async def test_a_key_in_the_url_is_refused_and_not_echoed(client: httpx.AsyncCli
         assert key not in response.text
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["/v1/calls?reference={}", "/v1/calls?{}=1", "/v1/calls?user=101&user=x+{}", "/v1/status?{}", "/v1/calls/{}",
+     "/api/integration/v2/get-user-calls?{}=1"],
+)  # fmt: skip
+@pytest.mark.parametrize("encoded", ["gw%5Flive_", "g%77_live%5f", "%67%77%5F%6C%69%76%65%5F"])
+async def test_a_key_in_the_url_is_seen_however_it_is_encoded(
+    client: httpx.AsyncClient, url: str, encoded: str
+) -> None:
+    response = await client.get(url.format(encoded + "abc_secret"))
+    assert response.status_code == 401
+    assert response.json()["code"] in ("key_in_url", 401)
+    assert "gw_live" not in response.text
+    assert "secret" not in response.text
+
+
 async def test_a_refused_address_is_told_only_to_the_holder_of_a_key(context: ApiContext, key: str, pool: Pool) -> None:
     async with at(context, "198.51.100.9") as client:
         known = await client.get("/v1/calls", headers={"token": key})
