@@ -14,7 +14,7 @@ from gateway.api.cursors import MOST_CHARACTERS
 from gateway.api.formats import Format
 from gateway.api.problems import Fault, invalid, parameter_faults_of, too_many_parameters
 from gateway.api.read_directories import ReadDirectory
-from gateway.api.who import Unresolved, group_name_of
+from gateway.api.who import Unresolved
 from gateway.calls.record import AttemptResult, Direction, Outcome
 from gateway.numbering import to_e164
 from gateway.store.list_query import Filter, ResultColumn, Sort, StateFilter
@@ -24,6 +24,7 @@ MOST_TERMS = 100
 REPEATABLE = frozenset({"user", "queue", "ring_group"})
 
 Model = TypeVar("Model", bound=BaseModel)
+Found = TypeVar("Found")
 
 UserCallType: TypeAlias = Annotated[
     str,
@@ -71,8 +72,8 @@ class ListParameters(BaseModel):
     to: Moment | None = Field(None, description="Began before then; a date is the account's whole day.")
     sort: Sort = "newest_first"
     user: Terms = Field([], description="Id, number or name of a user of the account, also of one who left.")
-    queue: Terms = Field([], description="Number or name of a queue of the account.")
-    ring_group: Terms = Field([], description="Number or name of a ring group of the account.")
+    queue: Terms = Field([], description="Number or name of a queue of the account, also of one that is gone.")
+    ring_group: Terms = Field([], description="Number or name of a ring group, also of one that is gone.")
     direction: Direction | None = None
     number: Text | None = Field(None, description="Either party's, in E.164 or as dialled.")
     reference: Text | None = Field(None, description="What the call was placed with.")
@@ -146,11 +147,11 @@ def read(model: type[ListParameters], query: QueryParams, known: ReadDirectory) 
             faults.append(Fault(name, "unreadable_time", str(error)))
             return None
 
-    def each(name: str, terms: Iterable[str], resolve: Callable[[str], str]) -> list[str]:
-        found: dict[str, None] = {}
+    def each(name: str, terms: Iterable[str], resolve: Callable[[str], Iterable[Found]]) -> list[Found]:
+        found: dict[Found, None] = {}
         for term in terms:
             try:
-                found[resolve(term)] = None
+                found |= dict.fromkeys(resolve(term))
             except Unresolved as error:
                 faults.append(error.fault(name))
         return list(found)
@@ -158,13 +159,9 @@ def read(model: type[ListParameters], query: QueryParams, known: ReadDirectory) 
     wanted = Filter(
         since=moment("from", parameters.from_, moments.beginning),
         until=moment("to", parameters.to, moments.end),
-        users=each("user", parameters.user, known.users.id_of),
-        queues=each("queue", parameters.queue, lambda term: group_name_of(directory.queues, term, "queue")),
-        ring_groups=each(
-            "ring_group",
-            parameters.ring_group,
-            lambda term: group_name_of(directory.ring_groups, term, "ring_group"),
-        ),
+        users=each("user", parameters.user, lambda term: [known.users.id_of(term)]),
+        queues=each("queue", parameters.queue, known.queues.refs_of),
+        ring_groups=each("ring_group", parameters.ring_group, known.ring_groups.refs_of),
         direction=parameters.direction,
         numbers=_forms(parameters.number, directory.country),
         reference=parameters.reference,

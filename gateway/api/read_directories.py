@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gateway.api.who import KnownUsers
+from gateway.api.who import KnownGroups, KnownUsers
 from gateway.calls.directory import Directory
 from gateway.store import directories
 from gateway.store.connection import Connection, Pool
@@ -14,10 +14,12 @@ MOST_ACCOUNTS = 64
 
 @dataclass(frozen=True, slots=True)
 class ReadDirectory:
-    """`users`: every one that the account has or had, which only a new version changes."""
+    """Beside the directory everyone, and every group, that the account has or had; only a new version changes it."""
 
     directory: Directory
     users: KnownUsers
+    queues: KnownGroups
+    ring_groups: KnownGroups
 
 
 class ReadDirectories:
@@ -43,4 +45,6 @@ async def _read(connection: Connection | Pool, version: DirectoryVersion) -> Rea
     directory = await directories.of_version(connection, version)
     if directory is None:
         return None
-    return ReadDirectory(directory, KnownUsers(await directories.users_ever(connection, version.account)))
+    users = KnownUsers(await directories.users_ever(connection, version.account))
+    queues, ring_groups = await directories.known_groups(connection, version)
+    return ReadDirectory(directory, users, KnownGroups("queue", queues), KnownGroups("ring_group", ring_groups))

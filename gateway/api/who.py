@@ -1,14 +1,17 @@
 """Users, queues and ring groups as clients name them: by id, number or name, whichever matches one."""
 
 from collections.abc import Collection, Iterable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from gateway.api.codes import FaultCode
 from gateway.api.problems import Fault
-from gateway.calls.directory import Directory, Group, User
+from gateway.calls.directory import Directory, User
+from gateway.calls.groups_ever import KnownGroup
+from gateway.calls.record import GroupRef, VisitKind
 from gateway.store.directories import KnownUser
 
 Kind: TypeAlias = Literal["user", "queue", "ring_group"]
+Found = TypeVar("Found")
 
 _UNKNOWN: dict[Kind, FaultCode] = {
     "user": "unknown_user",
@@ -65,16 +68,38 @@ class KnownUsers:
         return _one("user", self._now.get(term) or self._past.get(term, set()))
 
 
-def group_name_of(groups: Iterable[Group], term: str, kind: Kind) -> str:
-    """The name of the queue or ring group (`kind`: `queue`, `ring_group`) that `term` names.
+class KnownGroups:
+    """Every queue, or every ring group, that an account has or had, by what clients may call them."""
 
-    Raises:
-        Unresolved: `unknown_queue`, `ambiguous_queue` and so on.
-    """
-    return _one(kind, [group.name for group in groups if term in (group.number, group.name)])
+    def __init__(self, kind: VisitKind, groups: Iterable[KnownGroup]) -> None:
+        self._kind: VisitKind = kind
+        self._all = tuple(groups)
+        self.names = frozenset(ref.name for group in self._all for ref in group.refs)
+        self._now: dict[str, set[KnownGroup]] = {}
+        self._past: dict[str, set[KnownGroup]] = {}
+        for group in self._all:
+            for ref in group.refs:
+                named = self._now if ref == group.last and not group.removed else self._past
+                for term in (ref.number, ref.name):
+                    if term is not None:
+                        named.setdefault(term, set()).add(group)
+
+    def refs_of(self, term: str) -> tuple[GroupRef, ...]:
+        """What visits to a group bear, present or gone: by its present number or name, else by one of the past.
+
+        Raises:
+            Unresolved: `unknown_queue`, `ambiguous_queue` and so on.
+        """
+        return _one(self._kind, self._now.get(term) or self._past.get(term, set())).refs
+
+    def refs_of_name(self, name: str) -> list[GroupRef]:
+        """The same of each that bears this name, else of each that did, else of a queue that is in no directory."""
+        present = [group for group in self._all if not group.removed and group.last.name == name]
+        named = present or [group for group in self._all if any(ref.name == name for ref in group.refs)]
+        return [ref for group in named for ref in group.refs] or [GroupRef(None, name)]
 
 
-def _one(kind: Kind, found: Collection[str]) -> str:
+def _one(kind: Kind, found: Collection[Found]) -> Found:
     distinct = set(found)
     if not distinct:
         raise Unresolved(_UNKNOWN[kind], f"The account has no such {kind.replace('_', ' ')}.")

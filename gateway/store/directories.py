@@ -5,13 +5,16 @@ number is nobody's any more; a number that passes to another name is another per
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from gateway.calls.directory import Directory, User
+from gateway.calls.groups_ever import KnownGroup, groups_ever
 from gateway.calls.instant import from_datetime
+from gateway.calls.record import GroupRef
 from gateway.calls.rows import Instant
 from gateway.store.connection import Connection, Pool
 from gateway.store.errors import ClaimedElsewhere
@@ -245,6 +248,28 @@ async def users_ever(connection: Connection | Pool, account: str) -> list[KnownU
     return await _known_users(connection, account)
 
 
+async def known_groups(
+    connection: Connection | Pool, version: DirectoryVersion
+) -> tuple[list[KnownGroup], list[KnownGroup]]:
+    """The queues, and the ring groups, that the account had in any version up to this one."""
+    records = await connection.fetch(
+        """
+        select d.queues::text as queues, d.ring_groups::text as ring_groups
+        from directory_versions v
+        cross join lateral jsonb_to_record(v.document) as d (queues jsonb, ring_groups jsonb)
+        where v.account_id = $1 and v.version <= $2
+        order by v.version
+        """,
+        version.account,
+        version.number,
+    )
+    queues, ring_groups = (
+        [[GroupRef(group["number"], group["name"]) for group in json.loads(record[name])] for record in records]
+        for name in ("queues", "ring_groups")
+    )
+    return groups_ever(queues, "queue"), groups_ever(ring_groups, "ring_group")
+
+
 async def _known_users(connection: Connection | Pool, account: str) -> list[KnownUser]:
     records = await connection.fetch(
         "select id, number, name, removed_at is not null as removed from users where account_id = $1 "
@@ -312,7 +337,10 @@ def _lines(directory: Directory) -> dict[str, str]:
         if name == "users":
             lines |= {f"user {user['id']}": _line(user) for user in value}
         elif name in ("trunks", "queues", "ring_groups"):
-            lines |= {f"{name.removesuffix('s').replace('_', ' ')} {item['name']}": _line(item) for item in value}
+            names = Counter(item["name"] for item in value)
+            for item in value:
+                twin = f" {item.get('number') or item.get('endpoint')}" if names[item["name"]] > 1 else ""
+                lines[f"{name.removesuffix('s').replace('_', ' ')} {item['name']}{twin}"] = _line(item)
         else:
             lines[name.replace("_", " ")] = _line(value)
     return lines

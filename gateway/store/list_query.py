@@ -21,6 +21,8 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
+from gateway.calls.record import GroupRef
+
 Kind: TypeAlias = Literal["calls", "user_calls", "queue_calls", "ring_group_calls"]
 Sort: TypeAlias = Literal["newest_first", "oldest_first", "longest_first"]
 StateFilter: TypeAlias = Literal["ended", "open", "all"]
@@ -45,15 +47,15 @@ DIRECTIONS: dict[Sort, Literal["desc", "asc"]] = {
 class Filter:
     """What a list shows. Empty or None: no matter. `since`, `until`: by start, half-open.
 
-    `users` are ids, `queues` and `ring_groups` names, `numbers` the forms of one number.
+    `users` are ids, `numbers` the forms of one number; of `queues` and `ring_groups` a row bears one as it stands.
     `results`: pairs of a column and the value it must have.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     users: Sequence[str] = ()
-    queues: Sequence[str] = ()
-    ring_groups: Sequence[str] = ()
+    queues: Sequence[GroupRef] = ()
+    ring_groups: Sequence[GroupRef] = ()
     direction: str | None = None
     numbers: Sequence[str] = ()
     reference: str | None = None
@@ -248,8 +250,8 @@ class ListQuery:
         parts = [
             ("number", self._by_number()),
             ("user", [[self._of_user(f"= {self.bind(user)}")] for user in wanted.users]),
-            ("queue", [[self._of_group("queue", f"= {self.bind(name)}")] for name in wanted.queues]),
-            ("ring_group", [[self._of_group("ring_group", f"= {self.bind(name)}")] for name in wanted.ring_groups]),
+            ("queue", [[self._of_group("queue", queue)] for queue in wanted.queues]),
+            ("ring_group", [[self._of_group("ring_group", group)] for group in wanted.ring_groups]),
         ]
         branches: list[list[str]] = [[]]
         for name, alternatives in parts:
@@ -286,12 +288,15 @@ class ListQuery:
             return f"t.user_id {compared}"
         return self._has_row("user_calls", f"r.user_id {compared}")
 
-    def _of_group(self, group: Literal["queue", "ring_group"], compared: str) -> str:
-        if self._kind == f"{group}_calls":
-            return f"t.group_name {compared}"
+    def _of_group(self, kind: Literal["queue", "ring_group"], group: GroupRef) -> str:
+        if self._kind == f"{kind}_calls":
+            return self._bears(group, "t.group_name", "t.group_number")
         if self._kind == "user_calls":
-            return f"t.via_{group} {compared}"
-        return self._has_row("visits", f"r.kind = '{group}' and r.group_name {compared}")
+            return self._bears(group, f"t.via_{kind}", f"t.via_{kind}_number")
+        return self._has_row("visits", f"r.kind = '{kind}' and {self._bears(group, 'r.group_name', 'r.group_number')}")
+
+    def _bears(self, group: GroupRef, name: str, number: str) -> str:
+        return f"{name} = {self.bind(group.name)} and coalesce({number}, '') = {self.bind(group.number or '')}"
 
     def _has_row(self, table: str, condition: str) -> str:
         """Whether the call has such a row, or had; a call that merged away has none any more, and is told to all."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.calls.directory import Directory, User
+from gateway.calls.directory import Directory, Group, User
 from gateway.store import directories
 from gateway.store.connection import Pool
 from gateway.store.errors import ClaimedElsewhere
@@ -29,6 +29,20 @@ async def test_a_plan_tells_who_goes_and_who_comes(pool: Pool, acme: Directory) 
     async with pool.acquire() as connection:
         changes = (await directories.plan(connection, less)).changes
     assert [line.split(":")[0] for line in changes] == ["- user u1", "- queue support", "+ user u4"]
+
+
+async def test_two_ring_groups_of_one_name_are_told_of_one_by_one(pool: Pool, acme: Directory) -> None:
+    """Else the change of one is taken for no change, and not applied."""
+    sales, too = Group("600", "sales"), Group("601", "sales")
+    both = await _apply(pool, replace(acme, ring_groups=(sales, too)))
+    assert [line.split(":")[0] for line in both.changes] == [
+        "- ring group sales",
+        "+ ring group sales 600",
+        "+ ring group sales 601",
+    ]
+    changed = await _apply(pool, replace(acme, ring_groups=(replace(sales, members=("101",)), too)))
+    assert [line.split(":")[0] for line in changed.changes] == ["~ ring group sales 600"]
+    assert await directories.current(pool, "acme") == changed.directory
 
 
 async def test_versions_are_in_the_order_of_their_times_whoever_waited(pool: Pool) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from gateway.calls.record import GroupRef
 from gateway.store import directories
 from gateway.store.connection import Pool
 from gateway.store.list_query import AsOf, Filter, Kind, ListQuery, Place, Sort
@@ -134,6 +135,8 @@ async def test_each_list_reads_an_index_in_each_sort_order(filled: Pool, kind: K
 
 
 ALICE_AND_BOB = Filter(users=["u7", "u8"])
+VISITED, VISITED_TOO = GroupRef("700", "g7"), GroupRef("700", "g8")
+VIA, VIA_TOO = GroupRef(None, "g7"), GroupRef(None, "g8")
 NUMBER = Filter(numbers=["+61255501234", "0255501234"])
 
 
@@ -144,12 +147,12 @@ NUMBER = Filter(numbers=["+61255501234", "0255501234"])
         ("user_calls", Filter(users=["u7"], since=SINCE, until=SINCE + timedelta(days=30)), {"user_calls_user"}),
         ("user_calls", ALICE_AND_BOB, {"user_calls_user"}),
         ("user_calls", NUMBER, {"user_calls_caller_number", "user_calls_destination"}),
-        ("user_calls", Filter(queues=["g7"]), {"user_calls_queue"}),
-        ("user_calls", Filter(ring_groups=["g7", "g8"]), {"user_calls_ring_group"}),
-        ("queue_calls", Filter(queues=["g7"]), {"visits_group"}),
-        ("queue_calls", Filter(queues=["g7", "g8"]), {"visits_group"}),
+        ("user_calls", Filter(queues=[VIA]), {"user_calls_queue"}),
+        ("user_calls", Filter(ring_groups=[VIA, VIA_TOO]), {"user_calls_ring_group"}),
+        ("queue_calls", Filter(queues=[VISITED]), {"visits_group"}),
+        ("queue_calls", Filter(queues=[VISITED, VISITED_TOO]), {"visits_group"}),
         ("queue_calls", Filter(users=["u7"]), {"visits_user"}),
-        ("ring_group_calls", Filter(ring_groups=["g7"]), {"visits_group"}),
+        ("ring_group_calls", Filter(ring_groups=[VISITED]), {"visits_group"}),
         ("ring_group_calls", NUMBER, {"visits_caller_number", "visits_destination"}),
         ("calls", NUMBER, {"calls_default_caller", "calls_default_callee"}),
     ],
@@ -170,8 +173,9 @@ FILTERS = [
     Filter(users=["u7"]),
     ALICE_AND_BOB,
     NUMBER,
-    Filter(queues=["g7"]),
-    Filter(ring_groups=["g7"]),
+    Filter(queues=[VISITED]),
+    Filter(queues=[VIA]),
+    Filter(ring_groups=[VISITED, VISITED_TOO]),
     Filter(direction="inbound"),
     Filter(reference="crm-4711"),
     Filter(call_id=UUID(int=77)),

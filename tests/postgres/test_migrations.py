@@ -1,6 +1,7 @@
 """Migrations: once, whoever comes; and never changed afterwards."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -48,6 +49,41 @@ async def test_the_schema_is_made_once(empty_url: str) -> None:
     assert applied == sorted(path.name for path in migrations.directory().glob("*.sql"))
     assert applied[0] == "0001_gateway.sql"
     assert await _migrate(empty_url) == []
+
+
+async def test_versions_of_rows_that_were_replaced_before_get_their_groups_numbers(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A walk goes on over the upgrade."""
+    everything = migrations.directory()
+    for path in everything.glob("000[1-8]_*.sql"):
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(migrations, "directory", lambda: tmp_path)
+    await _migrate(empty_url)
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(
+            "insert into accounts (id, name, time_zone, country, directory_version) "
+            "values ('acme', 'A', 'UTC', 'AU', 1)"
+        )
+        await connection.execute(
+            """
+            insert into user_calls (account_id, id, call_id, user_id, type, direction, state, started_at, document)
+            values ('acme', 'one', gen_random_uuid(), 'u1', 'user_inbound_missed', 'inbound', 'ended', now(),
+                    '{"via": {"queue": {"number": "700", "name": "support"}, "ring_group": null}}')
+            """
+        )
+        await connection.execute("update user_calls set revision = 2")
+        shutil.copy(everything / "0009_groups.sql", tmp_path)
+        assert await migrations.migrate(connection) == ["0009_groups.sql"]
+        await connection.execute("update user_calls set revision = 3")
+        kept = await connection.fetch(
+            "select revision, via_queue_number, via_ring_group_number from superseded_user_calls order by revision"
+        )
+        assert [tuple(record) for record in kept] == [(1, "700", None), (2, "700", None)]
+        assert await connection.fetchval("select via_queue_number from user_calls") == "700"
+    finally:
+        await connection.close()
 
 
 async def test_of_several_at_once_one_does_it(empty_url: str) -> None:

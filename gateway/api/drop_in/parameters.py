@@ -13,7 +13,9 @@ from starlette.datastructures import QueryParams
 from gateway.api import moments
 from gateway.api.parameters import MOST_OFFSET, Terms, Text
 from gateway.api.problems import Fault, invalid, parameter_faults_of
-from gateway.calls.directory import Directory
+from gateway.api.read_directories import ReadDirectory
+from gateway.api.who import KnownGroups
+from gateway.calls.record import GroupRef
 from gateway.store.directories import KnownUser
 from gateway.store.list_query import Filter
 
@@ -49,16 +51,14 @@ class RingGroupReadParameters(ReadParameters):
 TERMS = frozenset({"users_names", "users_numbers", "queues_names", "ringgroups_names"})
 
 
-def read(
-    model: type[ReadParameters], query: QueryParams, directory: Directory, users: Sequence[KnownUser]
-) -> tuple[ReadParameters, Filter | None]:
+def read(model: type[ReadParameters], query: QueryParams, known: ReadDirectory) -> tuple[ReadParameters, Filter | None]:
     """The parameters, and what they mean for this account: None where they name nobody, or no call, that there is.
 
     Raises: Problem 422 with all faults.
     """
     faults: list[Fault] = []
-    asked = _readable(model, query, directory, users, faults)
-    zone = ZoneInfo(directory.time_zone)
+    asked = _readable(model, query, known, faults)
+    users, zone = known.users.all, ZoneInfo(known.directory.time_zone)
     since = _moment("from_date", query, zone, faults)
     until = _moment("to_date", query, zone, faults)
     if asked is None or faults:
@@ -71,9 +71,9 @@ def read(
             if not ids:
                 return asked, None
         case QueueReadParameters(queues_names=names):
-            wanted = replace(wanted, queues=names)
+            wanted = replace(wanted, queues=_groups(known.queues, names))
         case RingGroupReadParameters(ringgroups_names=names):
-            wanted = replace(wanted, ring_groups=names)
+            wanted = replace(wanted, ring_groups=_groups(known.ring_groups, names))
     if asked.unique_call_id is not None:
         try:
             wanted = replace(wanted, call_id=UUID(asked.unique_call_id))
@@ -83,16 +83,12 @@ def read(
 
 
 def _readable(
-    model: type[ReadParameters],
-    query: QueryParams,
-    directory: Directory,
-    users: Sequence[KnownUser],
-    faults: list[Fault],
+    model: type[ReadParameters], query: QueryParams, known: ReadDirectory, faults: list[Fault]
 ) -> ReadParameters | None:
-    names = {
-        "users_names": {user.name for user in users},
-        "queues_names": {queue.name for queue in directory.queues},
-        "ringgroups_names": {group.name for group in directory.ring_groups},
+    names: dict[str, Collection[str]] = {
+        "users_names": {user.name for user in known.users.all},
+        "queues_names": known.queues.names,
+        "ringgroups_names": known.ring_groups.names,
     }
     sent: dict[str, object] = {}
     for name in model.model_fields:
@@ -127,6 +123,10 @@ def _moment(
     except (moments.Unreadable, OverflowError):
         faults.append(Fault(name, "unreadable_time", "Neither a date (2026-11-01) nor a time (2026-11-01 09:30:00)."))
         return None
+
+
+def _groups(known: KnownGroups, names: Iterable[str]) -> list[GroupRef]:
+    return list(dict.fromkeys(ref for name in names for ref in known.refs_of_name(name)))
 
 
 def _ids(users: Sequence[KnownUser], field: Literal["name", "number"], terms: Iterable[str]) -> list[str]:

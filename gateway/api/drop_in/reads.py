@@ -32,7 +32,7 @@ def rows_of(kind: Kind, model: type[ReadParameters], shape: Callable[[Row], dict
         async with context.pool.acquire() as connection:
             opening = await listings.opening(connection, caller.account)
             known = await in_version(context, connection, opening.directory)
-            asked, wanted = read(model, request.query_params, known.directory, known.users.all)
+            asked, wanted = read(model, request.query_params, known)
             if wanted is None:
                 return envelope.success([])
             if wanted.call_id is not None and (call := await listings.call(connection, caller.account, wanted.call_id)):
