@@ -1,6 +1,7 @@
 """One call: as recorded; before Asterisk has told of it, as it was asked for; and ending it."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 from starlette.requests import Request
@@ -18,8 +19,7 @@ from gateway.calls.record import Caller as CallingParty
 from gateway.store import audit, listings, originations
 from gateway.store.originations import PlacedCall
 
-ASK_TIMES = 20
-ASK_AGAIN_SECONDS = 0.1
+ASK_AGAIN_SECONDS = 0.2
 
 
 async def get_call(request: Request, caller: Caller) -> Response:
@@ -39,19 +39,27 @@ async def hang_up(request: Request, caller: Caller) -> Response:
     session = connected(context.ami)
     await audit.record(context.pool, caller.account, caller.actor, "call.hangup", found.id, caller.ip)
     try:
-        await _hang_up(session, found)
+        found = await _hung_up(request, caller, session, found)
     except AmiError:
         raise unavailable("asterisk_unavailable", "Asterisk did not confirm the hangup; ask again.") from None
-    return json_text(found.document, 202)
+    return json_text(found.document, 200 if found.ended else 202)
 
 
-async def _hang_up(session: CallSession, call: listings.ListedCall) -> None:
-    """A call that was placed this moment may get its channels only now: they are waited for."""
-    ids = {*call.linked_ids, call.id}
-    for _ in range(1 if call.linked_ids else ASK_TIMES):
-        if await calls_control.hang_up(session, ids):
-            return
+async def _hung_up(
+    request: Request, caller: Caller, session: CallSession, call: listings.ListedCall
+) -> listings.ListedCall:
+    """The call once nobody is rung by it any more: its channels are hung up, or it is over, or it can get none.
+
+    One that was placed may get its first channel until its deadline, which is waited for: 11 seconds at most.
+    """
+    pool = context_of(request).pool
+    while not call.ended:
+        left = await originations.may_begin_for(pool, caller.account, UUID(call.id))
+        if await calls_control.hang_up(session, {*call.linked_ids, call.id}) or call.linked_ids or left <= timedelta():
+            break
         await asyncio.sleep(ASK_AGAIN_SECONDS)
+        call = await find_call(request, caller)
+    return call
 
 
 def connected(session: CallSession | None) -> CallSession:

@@ -168,6 +168,19 @@ async def by_id(connection: Connection | Pool, account: str, call_id: UUID) -> P
     )
 
 
+async def may_begin_for(connection: Connection | Pool, account: str, call_id: UUID) -> timedelta:
+    """How long Asterisk may yet begin to ring somebody for it; nothing or less: no more.
+
+    A second longer than the deadline, as the dialplan reads whole seconds.
+    """
+    left: timedelta | None = await connection.fetchval(
+        "select deadline + interval '1 second' - clock_timestamp() from originations where account_id = $1 and id = $2",
+        account,
+        call_id,
+    )
+    return left or timedelta()
+
+
 async def by_key(connection: Connection | Pool, account: str, key: str, now: datetime) -> PlacedCall | None:
     """The call that was placed under this idempotency key in the last 24 hours."""
     return _placed(

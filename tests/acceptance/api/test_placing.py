@@ -350,6 +350,42 @@ async def test_a_call_placed_this_moment_is_hung_up_as_soon_as_it_has_channels(
     assert [headers["Channel"] for headers, _ in asterisk.told("Hangup")] == [call_id]
 
 
+async def test_the_hangup_of_a_call_without_channels_is_confirmed_once_there_can_be_none(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    """Until then it might still ring: to say that it was hung up would not be true."""
+    placed = await client.post("/v1/calls", json=GOOD)
+    await pool.execute("update originations set deadline = clock_timestamp() + interval '3 seconds'")
+    assert (await client.post(f"{placed.headers['location']}/hangup")).status_code == 202
+    assert await pool.fetchval("select clock_timestamp() > deadline + interval '1 second' from originations")
+
+
+async def test_a_call_that_gets_its_channels_late_is_hung_up_all_the_same(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers
+) -> None:
+    placed = await client.post("/v1/calls", json=GOOD)
+    call_id = placed.json()["id"]
+    asterisk.channels_after = 22
+    asterisk.channels = [
+        {"Event": "CoreShowChannel", "Uniqueid": call_id, "Linkedid": call_id, "Channel": "Local/101@gw-ring-1;1"}
+    ]
+    assert (await client.post(f"{placed.headers['location']}/hangup")).status_code == 202
+    assert [headers["Channel"] for headers, _ in asterisk.told("Hangup")] == [call_id]
+
+
+async def test_a_call_that_is_told_to_be_over_while_its_channels_are_waited_for_is_over(
+    client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
+) -> None:
+    placed = await client.post("/v1/calls", json=GOOD)
+    asking = asyncio.create_task(client.post(f"{placed.headers['location']}/hangup"))
+    async with asyncio.timeout(5):
+        while not asterisk.asked:
+            await asyncio.sleep(0.02)
+        await pool.execute("update originations set state = 'refused', failure = 'refused_by_asterisk'")
+        answer = await asking
+    assert (answer.status_code, answer.json()["state"], asterisk.told("Hangup")) == (200, "ended", [])
+
+
 async def test_the_deadline_is_by_the_clock_that_the_dialplan_reads_whatever_ours_shows(
     client: httpx.AsyncClient, asterisk: AsteriskThatAnswers, pool: Pool
 ) -> None:
