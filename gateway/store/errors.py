@@ -3,6 +3,7 @@
 StoreError
 ├── MigrationChanged     a migration that was applied has another text now
 ├── DoesNotStart         the embedded Postgres does not
+├── NotOurs              the directory for its socket is another user's
 ├── UnknownAccount       no directory of that account was ever applied
 ├── LoginTaken           the console's login is another account's
 ├── ClaimedElsewhere     an endpoint, number or context of the node is another account's
@@ -25,6 +26,14 @@ class MigrationChanged(StoreError):
 class DoesNotStart(StoreError):
     def __init__(self, directory: Path) -> None:
         super().__init__(f"the embedded Postgres in {directory} does not start: see {directory / 'log'}")
+
+
+class NotOurs(StoreError):
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory}, where the embedded Postgres would have its socket, is another user's: "
+            "set GATEWAY_DATA_DIR to a shorter path, or XDG_RUNTIME_DIR"
+        )
 
 
 class UnknownAccount(StoreError):

@@ -134,7 +134,8 @@ async def test_without_a_database_url_a_command_starts_its_own_for_as_long_as_it
 
 async def test_a_database_without_tables_says_what_to_do(shell: Shell) -> None:
     done = await shell.run("status")
-    assert (done.status, done.errors) == (1, "gateway: the database has no tables yet: run `gateway migrate`\n")
+    assert done.status == 1
+    assert done.errors.endswith("gateway: the database has no tables yet: run `gateway migrate`\n")
 
 
 async def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(shell: Shell) -> None:
