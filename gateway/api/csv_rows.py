@@ -81,6 +81,8 @@ COLUMNS: dict[Kind, tuple[tuple[str, Path], ...]] = {
 
 # What makes a spreadsheet read a cell as a formula (OWASP, "CSV Injection"), with the wide forms of the same.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+# Where a semicolon or tab separates cells, as many countries' spreadsheets have it, a cell or line begins inside ours.
+_FORMULA_INSIDE = re.compile(r"([;\t\r\n][\s\x22]*)(?=[=+\-@＝＋－＠])")
 _NUMBER = re.compile(r"\+?[0-9]+")
 
 
@@ -111,7 +113,7 @@ def _at(document: Any, path: Path) -> Any:
 
 
 def _cell(value: Any) -> str | int | float:
-    """Numbers stay numbers, and a phone number is one; other text that begins like a formula gets a `'` before it."""
+    """Numbers stay numbers, and a phone number is one; what else would begin a formula gets a `'` before it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -119,7 +121,10 @@ def _cell(value: Any) -> str | int | float:
     if isinstance(value, int | float):
         return value
     text = str(value)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    if _NUMBER.fullmatch(text):
+        return text
+    text = _FORMULA_INSIDE.sub(r"\1'", text)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _lines(table: Sequence[Sequence[Any]]) -> str:
