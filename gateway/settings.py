@@ -6,6 +6,7 @@ value that cannot be right: better a line before anything starts than a surprise
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,15 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.asterisk.values import IDENTIFIER
+
 PREFIX = "GATEWAY_"
 CONFIG_FILE = "GATEWAY_CONFIG"
+
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9_.-]+):[0-9]{1,5}")
+_NODE = re.compile(IDENTIFIER)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""RFC 9110 section 5.6.2."""
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,14 +39,25 @@ def _items(value: object) -> object:
 
 
 def _listen(value: object) -> object:
-    """`host:port`, `[::1]:8080` for IPv6."""
-    parts = urlsplit(f"//{value}")
+    """`host:port`, `[::1]:8080` for IPv6, and nothing else that a URL may hold."""
     try:
-        if parts.hostname and parts.port is not None and not parts.path:
+        if _LISTEN.fullmatch(str(value)) and urlsplit(f"//{value}").port is not None:
             return str(value)
     except ValueError:
         pass
     raise ValueError("is not host:port")
+
+
+def _node(text: str) -> str:
+    if not _NODE.fullmatch(text):
+        raise ValueError("is no name that a directory can give: letters, digits, _, . and -, 80 at most")
+    return text
+
+
+def _header(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("is no name of a header")
+    return text
 
 
 def _parts(value: object) -> SplitResult:
@@ -105,11 +124,11 @@ class Settings(BaseSettings):
     listen: Listen = "127.0.0.1:8080"
     metrics_listen: Listen = "127.0.0.1:9108"
     ami_url: Annotated[str | None, BeforeValidator(_ami_url)] = Field(default=None, repr=False)
-    node: str | None = None
+    node: Annotated[str, AfterValidator(_node)] | None = None
     cel_journal: Path | None = None
     queue_log: Path | None = None
     trusted_proxies: Networks = ()
-    forwarded_header: str | None = None
+    forwarded_header: Annotated[str, AfterValidator(_header)] | None = None
     secret_key_file: Path | None = None
     cors_origins: Origins = ()
     webhook_allowed_networks: Networks = ()
@@ -169,6 +188,24 @@ def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) 
         raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
     _refuse_halves(settings)
     return settings
+
+
+def refuse_files_that_cannot_be(settings: Settings) -> None:
+    """What is read while Asterisk is listened to. A file may come later, its folder not: none would be waited for.
+
+    Raises:
+        SettingsError: as `load`.
+    """
+    for name, path in (("GATEWAY_CEL_JOURNAL", settings.cel_journal), ("GATEWAY_QUEUE_LOG", settings.queue_log)):
+        if path is None:
+            continue
+        try:
+            if path.is_dir():
+                raise SettingsError(f"{name}: {path} is a directory: name the file in it")
+            if not path.parent.is_dir():
+                raise SettingsError(f"{name}: there is no directory {path.parent}")
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _refuse_halves(settings: Settings) -> None:

@@ -12,9 +12,14 @@ from gateway.asterisk.errors import UnsafeValue
 
 _E164 = re.compile(r"\+[1-9][0-9]{3,14}")
 _EXTENSION = re.compile(r"[0-9*#][A-Za-z0-9*#.-]{0,31}")
-_CONTEXT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
-_ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_+][A-Za-z0-9_+.-]{0,79})")
-_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+IDENTIFIER = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
+"""Of accounts, contexts and nodes, for `fullmatch`."""
+
+ENDPOINT = r"PJSIP/[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,79}"
+"""Of devices and trunks, for `fullmatch`."""
+
+_IDENTIFIER = re.compile(IDENTIFIER)
+_ENDPOINT = re.compile(ENDPOINT)
 _VARIABLE = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]{0,78}")
 _ID = re.compile(r"[0-9a-f-]{36}(-[0-9]{1,3})?")
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\"\\,;:&|${}()\[\]<>`^%=@/]+")
@@ -43,12 +48,12 @@ def dialable(text: str, field: str = "destination") -> str:
 
 def context(text: str, field: str = "context") -> str:
     """The name of a dialplan context."""
-    return _matching(_CONTEXT, text, field, "is not the name of a context")
+    return _matching(_IDENTIFIER, text, field, "is not the name of a context")
 
 
 def account(text: str, field: str = "account") -> str:
     """An account's identifier."""
-    return _matching(_ACCOUNT, text, field, "is not an account's identifier")
+    return _matching(_IDENTIFIER, text, field, "is not an account's identifier")
 
 
 def endpoint_name(device: str, field: str = "device") -> str:

@@ -10,6 +10,7 @@ import typer
 from gateway.cli import audit, audit_log, console, gaps, importing, keys, networks, rebuild, replay
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
+from gateway.settings import SettingsError, refuse_files_that_cannot_be
 from gateway.store import directories, settled
 from gateway.store.migrations import migrate as bring_up_to_date
 
@@ -38,6 +39,11 @@ def serve(only: Annotated[str, typer.Option(help="Roles, between commas: api,lis
     chosen = settings()
     if "listen" in roles and not chosen.ami_url:
         fail("GATEWAY_AMI_URL is not set: ami://user:secret@host:port says where Asterisk is", 2)
+    if "listen" in roles:
+        try:
+            refuse_files_that_cannot_be(chosen)
+        except SettingsError as error:
+            fail(str(error), 2)
     run(lambda: service.serve(chosen, roles))
 
 

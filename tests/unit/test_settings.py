@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import SettingsError, load
+from gateway.settings import SettingsError, load, refuse_files_that_cannot_be
 
 
 @pytest.fixture
@@ -62,6 +62,15 @@ def test_lists_are_words_between_commas(file: Path, monkeypatch: pytest.MonkeyPa
     [
         ("GATEWAY_LISTEN", "8080"),
         ("GATEWAY_LISTEN", "127.0.0.1:99999"),
+        ("GATEWAY_LISTEN", "127.0.0.1:80?x"),
+        ("GATEWAY_LISTEN", "127.0.0.1:80#x"),
+        ("GATEWAY_LISTEN", "127.0.0.1:80\n"),
+        ("GATEWAY_LISTEN", "user:hush@127.0.0.1:80"),
+        ("GATEWAY_METRICS_LISTEN", "127.0.0.1:80?x"),
+        ("GATEWAY_NODE", "my pbx"),
+        ("GATEWAY_NODE", "pbx1\n"),
+        ("GATEWAY_NODE", "-pbx1"),
+        ("GATEWAY_FORWARDED_HEADER", "X Foo: bar"),
         ("GATEWAY_AMI_URL", "http://gateway:hush@pbx"),
         ("GATEWAY_AMI_URL", "ami://pbx:5038"),
         ("GATEWAY_AMI_URL", "ami://gateway:hush\uff0f@pbx"),
@@ -113,3 +122,27 @@ def test_secrets_are_not_in_the_settings_text(file: Path, monkeypatch: pytest.Mo
     )
     assert settings.ami_url is not None
     assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_CEL_JOURNAL", "GATEWAY_QUEUE_LOG"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("nowhere/Master.csv", ": there is no directory nowhere"),
+        ("here", ": here is a directory: name the file in it"),
+        ("file/Master.csv", ": there is no directory file"),
+        ("x" * 300, ": File name too long"),
+    ],
+)
+def test_a_file_that_can_never_be_there_is_one_line_that_names_it(file: Path, name: str, value: str, told: str) -> None:
+    (file.parent / "here").mkdir()
+    (file.parent / "file").touch()
+    settings = load({"GATEWAY_CEL_JOURNAL": "Master.csv"} | {name: value})
+    with pytest.raises(SettingsError) as caught:
+        refuse_files_that_cannot_be(settings)
+    assert str(caught.value) == name + told
+
+
+def test_a_file_may_come_later(file: Path) -> None:
+    refuse_files_that_cannot_be(load({"GATEWAY_CEL_JOURNAL": "Master.csv", "GATEWAY_QUEUE_LOG": "queue_log"}))
+    refuse_files_that_cannot_be(load({}))

@@ -118,6 +118,8 @@ async def test_one_role_alone(shell: Shell, database_url: str) -> None:
         ([], ("GATEWAY_AMI_URL", ""), "GATEWAY_AMI_URL is not set"),
         ([], ("GATEWAY_LISTEN", "8080"), "GATEWAY_LISTEN: "),
         ([], ("GATEWAY_LISTNE", "x"), "GATEWAY_LISTNE: there is no such setting"),
+        ([], ("GATEWAY_CEL_JOURNAL", "nowhere/Master.csv"), "GATEWAY_CEL_JOURNAL: there is no directory nowhere"),
+        ([], ("GATEWAY_CEL_JOURNAL", "/tmp"), "GATEWAY_CEL_JOURNAL: /tmp is a directory"),
     ],
 )
 async def test_wrong_use_is_one_line_and_status_2(
