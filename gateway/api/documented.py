@@ -18,6 +18,7 @@ class Documented:
 
     `also`: in which other forms a page's rows leave. `parameters`, `body`: examples, which the tests send.
     `leads_to`: the ids of the operations whose path is completed by what the usual answer holds.
+    `headers`: of each status, those that not every answer of its kind has.
     """
 
     id: str
@@ -30,8 +31,15 @@ class Documented:
     body: Mapping[str, Any] | None = None
     idempotent: bool = False
     leads_to: tuple[str, ...] = ()
+    headers: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
+_LIST = {
+    200: ("Vary", "Link", "ETag", "X-As-Of", "X-Settled-Until", "Content-Disposition"),
+    304: ("Vary", "Link", "ETag"),
+}
+_PAGE = {200: ("Link",)}
+_MADE = {201: ("Location",)}
 _NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30", "limit": 30}
 
 DOCUMENTED: dict[tuple[str, str], Documented] = {
@@ -43,6 +51,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "outcome": "answered"},
+        headers=_LIST,
     ),
     ("GET", "/v1/user-calls"): Documented(
         "list_user_calls",
@@ -52,6 +61,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "type": "user_inbound_missed"},
+        headers=_LIST,
     ),
     ("GET", "/v1/queue-calls"): Documented(
         "list_queue_calls",
@@ -61,6 +71,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "status": "abandoned"},
+        headers=_LIST,
     ),
     ("GET", "/v1/ring-group-calls"): Documented(
         "list_ring_group_calls",
@@ -70,6 +81,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (406, 409),
         WHOLE_RANGE,
         {**_NOVEMBER, "status": "no_answer"},
+        headers=_LIST,
     ),
     ("GET", "/v1/calls/{id}"): Documented("get_call", "Calls", "The whole call", {200: calls.Call}),
     ("GET", "/v1/calls/{id}/timeline"): Documented(
@@ -87,6 +99,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         body={"user": "101", "to": "+61255501234", "reference": "crm-4711"},
         idempotent=True,
         leads_to=("get_call", "get_timeline", "hang_up"),
+        headers={202: ("Location", "Idempotent-Replayed"), 409: ("Retry-After",)},
     ),
     ("POST", "/v1/calls/check"): Documented(
         "check_call",
@@ -100,16 +113,26 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "hang_up", "Placing calls", "End an open call", {202: calls.Call, 200: calls.Call}, (409,)
     ),
     ("GET", "/v1/users"): Documented(
-        "list_users", "Directory", "Users, with each device's state now", {200: people.UserPage}, (409,)
+        "list_users", "Directory", "Users, with each device's state now", {200: people.UserPage}, (409,), headers=_PAGE
     ),
     ("GET", "/v1/queues"): Documented(
-        "list_queues", "Directory", "Queues, who is in them and who waits", {200: people.QueuePage}, (409,)
+        "list_queues",
+        "Directory",
+        "Queues, who is in them and who waits",
+        {200: people.QueuePage},
+        (409,),
+        headers=_PAGE,
     ),
     ("GET", "/v1/ring-groups"): Documented(
-        "list_ring_groups", "Directory", "Ring groups and their members", {200: people.RingGroupPage}, (409,)
+        "list_ring_groups",
+        "Directory",
+        "Ring groups and their members",
+        {200: people.RingGroupPage},
+        (409,),
+        headers=_PAGE,
     ),
     ("GET", "/v1/numbers"): Documented(
-        "list_numbers", "Directory", "The account's public numbers", {200: people.NumberPage}, (409,)
+        "list_numbers", "Directory", "The account's public numbers", {200: people.NumberPage}, (409,), headers=_PAGE
     ),
     ("GET", "/v1/api-keys"): Documented("list_keys", "Access", "Keys, without their secrets", {200: access.KeyList}),
     ("POST", "/v1/api-keys"): Documented(
@@ -120,6 +143,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (409,),
         body={"name": "CRM", "scopes": ["calls:read", "calls:write"]},
         leads_to=("revoke_key",),
+        headers=_MADE,
     ),
     ("DELETE", "/v1/api-keys/{id}"): Documented("revoke_key", "Access", "Revoke a key", {204: None}),
     ("GET", "/v1/allowed-networks"): Documented(
@@ -133,6 +157,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         (409,),
         body={"network": "192.0.2.0/24", "note": "office"},
         leads_to=("remove_network",),
+        headers={200: ("Location",), 201: ("Location",)},
     ),
     ("DELETE", "/v1/allowed-networks/{network}"): Documented(
         "remove_network", "Access", "Let a network in no more", {204: None}
@@ -143,6 +168,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         "What was made, changed and refused, youngest first",
         {200: access.AuditPage},
         parameters={"limit": 20},
+        headers=_PAGE,
     ),
     ("GET", "/v1/events"): Documented(
         "list_events",
@@ -159,6 +185,7 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
         {201: events.MadeWebhook},
         body={"url": "https://crm.example/hooks", "event_types": ["call.ended"]},
         leads_to=("get_webhook", "change_webhook", "delete_webhook", "list_deliveries"),
+        headers=_MADE,
     ),
     ("GET", "/v1/webhooks/{id}"): Documented("get_webhook", "Webhooks", "One endpoint", {200: events.Webhook}),
     ("PATCH", "/v1/webhooks/{id}"): Documented(
@@ -173,6 +200,10 @@ DOCUMENTED: dict[tuple[str, str], Documented] = {
     ),
     ("GET", "/healthz"): Documented("healthz", "Service", "The process answers", {200: service.Health}),
     ("GET", "/readyz"): Documented(
-        "readyz", "Service", "Whether requests can be served", {200: service.Readiness, 503: service.Readiness}
+        "readyz",
+        "Service",
+        "Whether requests can be served",
+        {200: service.Readiness, 503: service.Readiness},
+        headers={503: ("Retry-After",)},
     ),
 }

@@ -27,6 +27,7 @@ REASONS = {
     401: "No key, a wrong one, or an address that is not allowed.",
     403: "The key lacks the scope, or the account may not do this.",
     404: "There is no such resource.",
+    405: "The path has no such method; any path may answer so.",
     406: "None of the forms that are accepted is one of ours.",
     408: "The body did not arrive in time.",
     409: "Not as things are now; `code` says why.",
@@ -39,15 +40,27 @@ REASONS = {
 }
 ALWAYS = (401, 403, 422, 429, 500, 503)
 WITH_A_BODY = (400, 408, 413, 415)
-EVERY_ANSWER = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id",)}
-EVERY_KEYS_ANSWER = EVERY_ANSWER | {
-    name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy")
-}
+EVERY_ANSWER = ("X-Request-Id", "Cache-Control")
+EVERY_KEYS_ANSWER = (*EVERY_ANSWER, "RateLimit", "RateLimit-Policy")
+OF_PROBLEMS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 HEADERS = {
     "X-Request-Id": "The request's id, which is also in the gateway's log.",
+    "Cache-Control": "No answer may be kept by others, or be used again unasked.",
     "RateLimit": "draft-ietf-httpapi-ratelimit-headers-10: what is left, of the key and of the account.",
     "RateLimit-Policy": "draft-ietf-httpapi-ratelimit-headers-10: the limits.",
+    "Allow": "The methods that the path has.",
+    "Content-Disposition": "The name of the file that csv or ndjson is.",
+    "ETag": "Of a page that can only change by amendments. The same page may be asked for with If-None-Match.",
+    "Idempotent-Replayed": "`true`: an earlier request with this Idempotency-Key was answered so.",
+    "Link": 'With rel="next", the whole URL of the next page, if there is one.',
+    "Location": "Where this is from now on.",
+    "Retry-After": "After how many seconds it is worth asking again.",
+    "Vary": "The form depends on Accept.",
+    "WWW-Authenticate": "How a key is sent.",
+    "X-As-Of": "`as_of` of a page, with csv and ndjson.",
+    "X-Settled-Until": "`settled_until` of a page, with csv and ndjson; empty where it is null.",
 }
+NUMBERS = frozenset({"Retry-After"})
 
 
 def document(routes: Iterable[BaseRoute]) -> str:
@@ -71,7 +84,18 @@ def document(routes: Iterable[BaseRoute]) -> str:
             "components": {
                 "schemas": schemas["$defs"],
                 "headers": {
-                    name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
+                    name: {
+                        "description": text,
+                        "schema": {"type": "integer", "minimum": 0} if name in NUMBERS else {"type": "string"},
+                    }
+                    for name, text in HEADERS.items()
+                },
+                "responses": {
+                    "MethodNotAllowed": {
+                        "description": REASONS[405],
+                        "headers": _headers(*EVERY_ANSWER, "Allow"),
+                        "content": PROBLEM,
+                    }
                 },
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "gw_live_<id>_<secret>"},
@@ -107,6 +131,8 @@ def _operation(path: str, operation: Operation | None, told: Documented) -> dict
             parameters += list(_query_parameters(operation.query, told.parameters))
         if told.idempotent:
             parameters.append(_idempotency_key())
+        if 304 in told.answers:
+            parameters.append(_if_none_match())
         if operation.body is not None:
             schema = {"$ref": TEMPLATE.format(model=operation.body.__name__)}
             document["requestBody"] = {
@@ -168,6 +194,16 @@ def _idempotency_key() -> dict[str, Any]:
     }
 
 
+def _if_none_match() -> dict[str, Any]:
+    return {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of the page that is known: 304 if it is still right.",
+        "schema": {"type": "string"},
+    }
+
+
 def _link(operation: str) -> dict[str, Any]:
     """To the operation of this id: what its path needs is in the answer under the same name."""
     (path,) = (path for (_, path), told in DOCUMENTED.items() if told.id == operation)
@@ -176,10 +212,13 @@ def _link(operation: str) -> dict[str, Any]:
 
 
 def _responses(operation: Operation | None, told: Documented, has_path: bool) -> dict[str, Any]:
-    headers = EVERY_ANSWER if operation is None else EVERY_KEYS_ANSWER
+    always = EVERY_ANSWER if operation is None else EVERY_KEYS_ANSWER
     responses: dict[str, Any] = {}
     for status, model in told.answers.items():
-        responses[str(status)] = {"description": told.summary, "headers": headers}
+        responses[str(status)] = {
+            "description": told.summary,
+            "headers": _headers(*always, *told.headers.get(status, ())),
+        }
         if model is not None:
             content: dict[str, Any] = {"application/json": {"schema": {"$ref": TEMPLATE.format(model=model.__name__)}}}
             content |= {form: {"schema": {"type": "string"}} for form in told.also}
@@ -194,5 +233,15 @@ def _responses(operation: Operation | None, told: Documented, has_path: bool) ->
     if has_path:
         problems.add(404)
     for status in sorted(problems):
-        responses[str(status)] = {"description": REASONS[status], "headers": EVERY_ANSWER, "content": PROBLEM}
+        own = (*OF_PROBLEMS.get(status, ()), *told.headers.get(status, ()))
+        responses[str(status)] = {
+            "description": REASONS[status],
+            # Whose key is not known has no limit of requests.
+            "headers": _headers(*(EVERY_ANSWER if status == 401 else EVERY_KEYS_ANSWER), *own),
+            "content": PROBLEM,
+        }
     return responses
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -26,11 +26,14 @@ REPEATABLE = frozenset({"user", "queue", "ring_group"})
 Model = TypeVar("Model", bound=BaseModel)
 Found = TypeVar("Found")
 
-UserCallType: TypeAlias = Annotated[
+_DIRECTION = "(inbound|outbound|internal)"
+_RESULT = "(answered|missed|answered_elsewhere|busy|declined|failed|cancelled|voicemail)"
+
+UserCallType: TypeAlias = Annotated[str, Field(pattern=f"^user_{_DIRECTION}_{_RESULT}$")]
+ShownUserCallType: TypeAlias = Annotated[
     str,
     Field(
-        pattern=r"^user_(inbound|outbound|internal)_"
-        r"(answered|missed|answered_elsewhere|busy|declined|failed|cancelled|voicemail)$"
+        pattern=f"^user_{_DIRECTION}(_{_RESULT})?$", description="Without a result as long as the user's part has none."
     ),
 ]
 QueueStatus: TypeAlias = Literal[

@@ -4,6 +4,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from gateway.api.answers.shapes import CALL, Answer, Group, Seconds, Time, User, examples_of
+from gateway.api.parameters import ShownUserCallType
 from gateway.calls.record import AttemptResult, Direction, How, HungUpBy, Outcome, State, Via
 
 
@@ -53,7 +54,7 @@ class UserCall(Answer):
 
     id: str
     call_id: UUID
-    type: str
+    type: ShownUserCallType
     direction: Direction
     caller_id: str | None
     caller_name: str | None

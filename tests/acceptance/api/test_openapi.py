@@ -19,9 +19,12 @@ from gateway.api.answers.problems import ProblemAnswer
 from gateway.api.auth import operation_of
 from gateway.api.context import ApiContext
 from gateway.api.documented import DOCUMENTED, Documented
-from gateway.api.openapi import operations
+from gateway.api.openapi import HEADERS, operations
+from gateway.asterisk.errors import LinkLost
 from gateway.calls.directory import Directory
+from gateway.store import keys
 from gateway.store.connection import Pool
+from tests.acceptance.api.asterisk_that_answers import AsteriskThatAnswers
 from tests.acceptance.api.whole import Things, furnished, whole_app
 
 
@@ -98,6 +101,80 @@ async def test_the_rows_of_calls_have_the_documented_shape(
     response = await asking.get(path, params={"include": "total"})
     assert response.json()["total"] > 0
     assert_conforms(DOCUMENTED["GET", path], response)
+
+
+TRANSPORT = {"content-type", "content-length"}
+
+
+async def test_every_header_that_is_answered_is_in_the_document(
+    app: Starlette,
+    asking: httpx.AsyncClient,
+    asterisk: AsteriskThatAnswers,
+    pool: Pool,
+    acme: Directory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Answers of each kind that there is: as asked for, paged, streamed, unchanged, made, replayed, refused."""
+    monkeypatch.setattr("gateway.api.slowing.STEP_SECONDS", 0.0)
+    document = (await asking.get("/v1/openapi.json")).json()
+    things = await furnished(pool, acme)
+    await pool.execute(
+        "insert into nodes (node, row_at, row_committed_at, looked_at) values ('pbx1', '2026-12-23Z', now(), now())"
+    )
+    seen: set[str] = set()
+
+    async def ask(method: str, path: str, **more: Any) -> httpx.Response:
+        answer = await asking.request(method, url_of(path, things), **more)
+        operation = document["paths"][path].get(method.lower())
+        others = {"405": document["components"]["responses"]["MethodNotAllowed"]}
+        responses = operation["responses"] if operation else others
+        told = {name.lower() for name in responses[str(answer.status_code)]["headers"]}
+        answered = set(answer.headers) - TRANSPORT
+        assert answered <= told, (method, path, answer.status_code, answered - told)
+        seen.update(answered)
+        return answer
+
+    for method, path, operation, one in sorted(operations(app.routes), key=lambda each: each[0] == "DELETE"):
+        await ask(method, path, params=one.parameters, json=one.body)
+        await ask(method, path, params={"colour": "red"}, json=one.body and {})
+        if operation is not None:
+            await ask(method, path, json=one.body, headers={"Authorization": "Bearer x"})
+        for also in one.also:
+            await ask(method, path, params={"from": "2026-11-01"}, headers={"Accept": also})
+        if 304 in one.answers:
+            page = {"from": "2026-11-01", "to": "2026-11-30", "limit": "1"}
+            known = (await ask(method, path, params=page)).headers["etag"]
+            parameters = {parameter["name"] for parameter in document["paths"][path]["get"]["parameters"]}
+            assert "If-None-Match" in parameters
+            assert (await ask(method, path, params=page, headers={"If-None-Match": known})).status_code == 304
+        if "{" not in path:
+            assert (await ask("PUT", path)).status_code == 405
+    for path in ("/v1/users", "/v1/audit-log"):
+        assert "link" in (await ask("GET", path, params={"limit": "1"})).headers
+    placed = {"user": "101", "to": "+61255501234"}
+    for body in (placed, placed, placed | {"to": "102"}):
+        await ask("POST", "/v1/calls", json=body, headers={"Idempotency-Key": "k"})
+    asterisk.originate_fails = LinkLost("gone")
+    for _ in range(2):
+        await ask("POST", "/v1/calls", json=placed, headers={"Idempotency-Key": "in progress"})
+    asterisk.connected = False
+    await ask("POST", "/v1/calls", json=placed)
+    await pool.execute("update accounts set requests_per_minute_per_key = 1")
+    limited = await keys.create(pool, "acme", "limited", keys.SCOPES)
+    for status in (200, 429):
+        assert (await ask("GET", "/v1/status", headers={"Authorization": f"Bearer {limited}"})).status_code == status
+    pool.terminate()
+    await ask("GET", "/readyz")
+    await ask("GET", "/v1/calls")
+    assert {name.lower() for name in HEADERS} == seen
+
+
+async def test_the_types_of_user_calls_have_the_documented_form(asking: httpx.AsyncClient) -> None:
+    document = (await asking.get("/v1/openapi.json")).json()
+    form = document["components"]["schemas"]["UserCall"]["properties"]["type"]["pattern"]
+    assert re.search(form, "user_inbound_answered_elsewhere")
+    assert re.search(form, "user_internal")  # Of an open call.
+    assert not re.search(form, "user_inbound_no_answer")
 
 
 async def test_problems_have_the_documented_shape(asking: httpx.AsyncClient) -> None:
