@@ -10,7 +10,8 @@ from gateway.api import moments
 from gateway.api.auth import Caller
 from gateway.api.context import ApiContext, context_of
 from gateway.api.problems import DATABASE_AWAY
-from gateway.store import audited, listings
+from gateway.store import audited, listings, settled
+from gateway.store.settled import SourceState
 
 READY_TIMEOUT_SECONDS = 2.0
 
@@ -40,12 +41,14 @@ async def readyz(request: Request) -> Response:
 
 
 async def status(request: Request, caller: Caller) -> Response:
-    """`GET /v1/status`."""
+    """`GET /v1/status`: any process tells how far the source was read; one that reads it, how it does."""
     context = context_of(request)
     freshness = await listings.freshness(context.pool, caller.account)
+    told = context.status()
     return JSONResponse(
-        dict(context.status())
+        dict(told)
         | {
+            "source": _source(await settled.source_state(context.pool, context.node), told.get("source")),
             "node": context.node,
             "asterisk_connected": asterisk_connected(context),
             "open_calls": freshness.open_calls,
@@ -54,6 +57,18 @@ async def status(request: Request, caller: Caller) -> Response:
             "last_audit": await audited.last_digest(context.pool, caller.account),
         }
     )
+
+
+def _source(stored: SourceState, own: object) -> dict[str, object]:
+    """`own`: what this process tells, whose figures since it started may still be None."""
+    known = {
+        "read_until": stored.read_until and moments.told(stored.read_until),
+        "last_commit_at": stored.last_commit_at and moments.told(stored.last_commit_at),
+        "unowned_calls": stored.unowned_calls,
+    }
+    mine = own if isinstance(own, Mapping) else {}
+    told = known | {name: value for name, value in mine.items() if value is not None or name not in known}
+    return told | {"lag": stored.lag_seconds}
 
 
 def asterisk_connected(context: ApiContext) -> bool:

@@ -105,8 +105,8 @@ def status(as_json: Json = False) -> None:
                 """
             )
             nodes = await opened.fetch(
-                f"select n.node, n.last_seq as rows, n.unowned_calls, n.gap_at, {settled.UNTIL} as settled_until "
-                "from nodes n order by n.node"
+                f"select n.node, n.last_seq as rows, n.unowned_calls, n.gap_at, {settled.UNTIL} as settled_until, "
+                f"{settled.LAG} as lag from nodes n order by n.node"
             )
             positions = await opened.fetch(
                 "select node, stream, file_id, byte_offset, updated_at from source_positions order by node, stream"

@@ -13,7 +13,10 @@ from gateway.store import directories
 from gateway.store.connection import Connection, Pool
 
 # Rows are written a moment after what they tell of, and not quite in order.
-UNTIL = "n.row_at - interval '5 seconds' + coalesce(n.looked_at - n.row_committed_at, interval '0')"
+READ_UNTIL = "n.row_at + coalesce(n.looked_at - n.row_committed_at, interval '0')"
+UNTIL = f"{READ_UNTIL} - interval '5 seconds'"
+LAG = f"greatest(0, round(extract(epoch from clock_timestamp() - ({READ_UNTIL})), 3))::float8"
+"""Seconds; what Asterisk's clock is behind the database's is in it."""
 
 # Of an account's nodes, as its directory names them now; one of which nothing was ever read settles nothing.
 OF_NODES = f"""
@@ -42,6 +45,20 @@ class GapAt:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceState:
+    """How far a node's source was read, by whichever gateway does. All None before its first row.
+
+    `read_until`: the time of the last row, by Asterisk's clock; `last_commit_at`: when that was committed, by the
+    database's. `lag_seconds`: for how long what happens may have been on its way.
+    """
+
+    read_until: datetime | None
+    last_commit_at: datetime | None
+    lag_seconds: float | None
+    unowned_calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class LastRow:
     """When the last row was committed, and for how long the source was seen to hold no more."""
 
@@ -56,6 +73,15 @@ async def last_row(pool: Pool, node: str) -> LastRow | None:
         node,
     )
     return None if record is None else LastRow(record["row_committed_at"], record["nothing_for"])
+
+
+async def source_state(pool: Pool, node: str) -> SourceState:
+    record = await pool.fetchrow(
+        f"select n.row_at, n.row_committed_at, {LAG} as lag, n.unowned_calls from nodes n where n.node = $1", node
+    )
+    if record is None:
+        return SourceState(None, None, None, 0)
+    return SourceState(record["row_at"], record["row_committed_at"], record["lag"], record["unowned_calls"])
 
 
 async def note_nothing(pool: Pool, node: str, row: LastRow) -> None:

@@ -1,14 +1,23 @@
 """The gateway itself."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from gateway.api.answers.shapes import Answer, Time
+from gateway.api.answers.shapes import Answer, Seconds, Time
+
+
+class Source(BaseModel):
+    """How far what Asterisk tells was read. A gateway that also listens tells more, of how it does."""
+
+    read_until: Annotated[Time | None, Field(description="The time of the last channel event that is committed.")]
+    last_commit_at: Time | None
+    lag: Annotated[Seconds | None, Field(description="For how many seconds events may have been on their way.")]
+    unowned_calls: Annotated[int, Field(ge=0, description="Calls of the node that ended and no directory claims.")]
 
 
 class Status(BaseModel):
-    """`asterisk` and `source`: of a gateway that also listens. `last_audit`: of the account's records."""
+    """`asterisk`: of a gateway that also listens. `last_audit`: of the account's records."""
 
     node: str
     asterisk_connected: bool
@@ -17,7 +26,7 @@ class Status(BaseModel):
     settled_until: Time | None
     last_audit: dict[str, Any] | None
     asterisk: dict[str, Any] | None = None
-    source: dict[str, Any] | None = None
+    source: Source
 
 
 class Health(Answer):
