@@ -92,7 +92,7 @@ async def directory_of(connection: Connection) -> ReadDirectory:
 async def statement_of(page: Page, known: ReadDirectory) -> Statement:
     """What the gateway asks the database for this page: its rows, and what the answer says beside them."""
     account = known.directory.account
-    asked, wanted = read(MODELS[page.kind], QueryParams([*page.parameters]), known)
+    asked, wanted = read(MODELS[page.kind], QueryParams([*page.parameters]), known, [])
     asking: Any = _Asking()
     now = datetime.now(UTC)
     try:

@@ -1,5 +1,6 @@
 """The account's keys: listed without their secrets, made, revoked. None gives what the one that asks lacks."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
@@ -58,7 +59,12 @@ async def list_keys(request: Request, caller: Caller) -> Response:
 
 async def create_key(request: Request, caller: Caller) -> Response:
     """`POST /v1/api-keys`: the answer alone holds the key."""
-    wanted = await read_body(request, NewKey)
+
+    async def lacked(fields: Mapping[str, object]) -> list[Fault]:
+        scopes = fields.get("scopes")
+        return _lacked(scopes, caller) if isinstance(scopes, list) else []
+
+    wanted = await read_body(request, NewKey, lacked)
     pool = context_of(request).pool
     lacking = [scope for scope in wanted.scopes if scope not in caller.scopes]
     if lacking:
@@ -68,11 +74,7 @@ async def create_key(request: Request, caller: Caller) -> Response:
             403,
             "scope_not_held",
             "A key cannot give a scope that it lacks.",
-            faults=[
-                Fault(f"/scopes/{index}", "scope_not_held", f"The key that asks lacks {scope}.")
-                for index, scope in enumerate(wanted.scopes)
-                if scope in lacking
-            ],
+            faults=_lacked(wanted.scopes, caller),
         )
     scopes = [scope for scope in keys.SCOPES if scope in wanted.scopes]
     async with pool.acquire() as connection, connection.transaction():
@@ -87,6 +89,15 @@ async def create_key(request: Request, caller: Caller) -> Response:
         201,
         {"Location": f"/v1/api-keys/{made.id}", "Cache-Control": "no-store"},
     )
+
+
+def _lacked(scopes: Sequence[object], caller: Caller) -> list[Fault]:
+    """What is no scope is another fault."""
+    return [
+        Fault(f"/scopes/{index}", "scope_not_held", f"The key that asks lacks {scope}.")
+        for index, scope in enumerate(scopes)
+        if scope in keys.SCOPES and scope not in caller.scopes
+    ]
 
 
 async def revoke_key(request: Request, caller: Caller) -> Response:

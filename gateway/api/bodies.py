@@ -73,10 +73,22 @@ async def read_body(request: Request, model: type[Model], further: Further | Non
 
 
 def _readable(content: bytes, faults: Sequence[Fault]) -> Mapping[str, object]:
-    """The fields of a JSON object without those that are at fault."""
+    """The fields of a JSON object without those that are at fault; an item of a list that is at fault is None."""
     fields = pydantic_core.from_json(content)
-    wrong = {fault.where.split("/")[1] for fault in faults if fault.where.startswith("/")}
-    return {name: value for name, value in fields.items() if name not in wrong} if isinstance(fields, dict) else {}
+    if not isinstance(fields, dict):
+        return {}
+    wrong: dict[str, set[str]] = {}
+    for fault in faults:
+        if fault.where.startswith("/"):
+            name, _, below = fault.where[1:].partition("/")
+            wrong.setdefault(name, set()).add(below)
+    readable: dict[str, object] = {}
+    for name, value in fields.items():
+        if isinstance(value, list) and all(below.isdecimal() for below in wrong.get(name, ())):
+            readable[name] = [None if str(index) in wrong.get(name, ()) else one for index, one in enumerate(value)]
+        elif name not in wrong:
+            readable[name] = value
+    return readable
 
 
 def media_type(request: Request) -> str:

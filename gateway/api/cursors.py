@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -52,8 +53,38 @@ def write(walk: Walk, kind: Kind, sort: Sort, wanted: Filter) -> str:
     return base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A cursor as it was written. `key`: microseconds since 1970, or milliseconds of duration."""
+
+    print_of: object
+    snapshot: str
+    freshness: Freshness
+    key: int
+    row: str
+
+
 def read(text: str, kind: Kind, sort: Sort, wanted: Filter, now: datetime) -> Walk:
     """Raises: Unusable."""
+    written = _written(text, kind)
+    try:
+        place = _whole(written.key, -1, _LONGEST_DURATION) if sort == "longest_first" else _moment(written.key)
+    except ValueError:
+        raise _unreadable() from None
+    if written.print_of != _print_of(kind, sort, wanted):
+        raise Unusable(
+            "cursor_of_another_list", "The cursor belongs to other parameters; only limit and include may change."
+        )
+    _refuse_expired(written, now)
+    return Walk(AsOf(written.freshness.as_of, written.snapshot), written.freshness, Place(place, written.row))
+
+
+def check(text: str, kind: Kind, now: datetime) -> None:
+    """What of it can be told where the other parameters cannot be read. Raises: Unusable."""
+    _refuse_expired(_written(text, kind), now)
+
+
+def _written(text: str, kind: Kind) -> _Written:
     try:
         version, print_of, at, snapshot, settled_until, open_calls, key, row = json.loads(
             base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
@@ -65,16 +96,18 @@ def read(text: str, kind: Kind, sort: Sort, wanted: Filter, now: datetime) -> Wa
         freshness = Freshness(
             _moment(at), _whole(open_calls, 0, 2**31), None if settled_until is None else _moment(settled_until)
         )
-        place = _whole(key, -1, _LONGEST_DURATION) if sort == "longest_first" else _moment(key)
+        return _Written(print_of, snapshot, freshness, _whole(key, -_LONGEST_DURATION, _LONGEST_DURATION), row)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise Unusable("unreadable_cursor", "This is no cursor of ours.") from None
-    if print_of != _print_of(kind, sort, wanted):
-        raise Unusable(
-            "cursor_of_another_list", "The cursor belongs to other parameters; only limit and include may change."
-        )
-    if now - freshness.as_of > CURSOR_LIVES:
+        raise _unreadable() from None
+
+
+def _unreadable() -> Unusable:
+    return Unusable("unreadable_cursor", "This is no cursor of ours.")
+
+
+def _refuse_expired(written: _Written, now: datetime) -> None:
+    if now - written.freshness.as_of > CURSOR_LIVES:
         raise Unusable("cursor_expired", "A cursor is good for a day; begin again without one.")
-    return Walk(AsOf(freshness.as_of, snapshot), freshness, Place(place, row))
 
 
 def _print_of(kind: Kind, sort: Sort, wanted: Filter) -> str:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +24,9 @@ from gateway.store.connection import Connection
 from gateway.store.list_query import Filter, Kind
 
 ONE_PAGE = ("offset", "limit", "cursor", "include")
+PAGING = frozenset({*ONE_PAGE, "format"})
+"""What no cursor is bound to."""
+
 CURSORS_OF_A_KEPT_PAGE = timedelta(hours=12)
 """How long a page that is asked for again may be said to be unchanged, if a cursor is in it."""
 
@@ -36,9 +40,13 @@ def rows_of(kind: Kind, model: type[ListParameters]) -> Handler:
         async with context.pool.acquire() as connection:
             opening = await listings.opening(connection, caller.account)
             known = await in_version(context, connection, opening.directory)
-            asked, wanted = read(model, request.query_params, known)
+            faults: list[Fault] = []
+            asked, wanted = read(model, request.query_params, known, faults)
+            walk = _walk(request.query_params, form, kind, asked, wanted, opening.at, faults)
+            if faults:
+                raise invalid(faults)
             if form == "json":
-                page = await _page(connection, opening.at, known.directory.nodes, kind, caller, asked, wanted)
+                page = await _page(connection, opening.at, known.directory.nodes, kind, caller, asked, wanted, walk)
                 return _answer(request, kind, page, asked, wanted)
         return await _whole(request, kind, caller, asked, wanted, form)
 
@@ -51,6 +59,34 @@ def _form_asked(request: Request) -> Format | None:
     return next((form for form in MEDIA_TYPES if form == asked), "json" if asked is not None else None)
 
 
+def _walk(
+    query: QueryParams,
+    form: Format,
+    kind: Kind,
+    asked: ListParameters,
+    wanted: Filter,
+    at: datetime,
+    faults: list[Fault],
+) -> listings.Walk | None:
+    """Where the cursor leads, if there is one. What does not go together makes `faults` grow, and a wrong cursor."""
+    if form != "json":
+        not_here = [name for name in ONE_PAGE if name in query]
+        faults += [Fault(name, "not_with_format", f"{form} gives the whole range.") for name in not_here]
+        return None
+    readable = all(fault.where in PAGING or fault.code == "unknown_parameter" for fault in faults)
+    if "cursor" in query and "offset" in query:
+        faults.append(Fault("offset", "not_with_cursor", "A cursor says where to go on: there is no offset beside it."))
+    if asked.cursor is None:
+        return None
+    try:
+        if readable:
+            return cursors.read(asked.cursor, kind, asked.sort, wanted, at)
+        cursors.check(asked.cursor, kind, at)
+    except cursors.Unusable as error:
+        faults.append(Fault("cursor", error.code, str(error)))
+    return None
+
+
 async def _page(
     connection: Connection,
     at: datetime,
@@ -59,13 +95,10 @@ async def _page(
     caller: Caller,
     asked: ListParameters,
     wanted: Filter,
+    walk: listings.Walk | None,
 ) -> listings.Page:
     total = asked.include == "total"
-    if asked.cursor is not None:
-        try:
-            walk = cursors.read(asked.cursor, kind, asked.sort, wanted, at)
-        except cursors.Unusable as error:
-            raise invalid([Fault("cursor", error.code, str(error))]) from None
+    if walk is not None:
         return await listings.next_page(
             connection, walk, kind, caller.account, wanted, asked.sort, asked.limit, total=total
         )
@@ -135,9 +168,6 @@ async def _whole(
     request: Request, kind: Kind, caller: Caller, asked: ListParameters, wanted: Filter, form: Format
 ) -> Response:
     """The whole range as a stream. Its first rows are read before anything is said, so that a fault can be told."""
-    not_here = [name for name in ONE_PAGE if name in asked.model_fields_set]
-    if not_here:
-        raise invalid(Fault(name, "not_with_format", f"{form} gives the whole range.") for name in not_here)
     async with AsyncExitStack() as stack:
         stack.enter_context(request.app.state.exports.one_more(caller.account))
         whole = listings.whole(context_of(request).pool, kind, caller.account, wanted, asked.sort)

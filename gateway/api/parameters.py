@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from gateway.api import moments
 from gateway.api.cursors import MOST_CHARACTERS
 from gateway.api.formats import Format
-from gateway.api.problems import Fault, invalid, parameter_faults_of, too_many_parameters
+from gateway.api.problems import Fault, parameter_faults_of, too_many_parameters
 from gateway.api.read_directories import ReadDirectory
 from gateway.api.who import Unresolved
 from gateway.calls.record import AttemptResult, Direction, Outcome
@@ -133,12 +133,13 @@ class RingGroupCallParameters(ListParameters):
         return [("status", self.status)] if self.status else []
 
 
-def read(model: type[ListParameters], query: QueryParams, known: ReadDirectory) -> tuple[ListParameters, Filter]:
+def read(
+    model: type[ListParameters], query: QueryParams, known: ReadDirectory, faults: list[Fault]
+) -> tuple[ListParameters, Filter]:
     """The parameters, and what they mean for the account whose directory this is.
 
-    Raises: Problem 422 with all faults.
+    Each that is at fault makes `faults` grow, and is left out.
     """
-    faults: list[Fault] = []
     parameters = _readable(model, query, faults)
     directory = known.directory
     zone = ZoneInfo(directory.time_zone)
@@ -173,10 +174,6 @@ def read(model: type[ListParameters], query: QueryParams, known: ReadDirectory) 
         updated_since=moment("updated_since", parameters.updated_since, moments.beginning),
         results=parameters.results(),
     )
-    if parameters.cursor is not None and "offset" in parameters.model_fields_set:
-        faults.append(Fault("offset", "not_with_cursor", "A cursor says where to go on: there is no offset beside it."))
-    if faults:
-        raise invalid(faults)
     return parameters, wanted
 
 

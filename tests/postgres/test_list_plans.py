@@ -33,7 +33,7 @@ async def filled(postgres_url: str) -> AsyncIterator[tuple[Connection, Filled, R
 
 async def _cursor(connection: Connection, known: ReadDirectory) -> str:
     """In the middle of all calls."""
-    _, wanted = read(CallParameters, QueryParams(), known)
+    _, wanted = read(CallParameters, QueryParams(), known, [])
     directory = known.directory
     at = await listings.as_of(connection)
     page = await listings.first_page(

@@ -57,6 +57,29 @@ async def test_a_key_cannot_give_a_scope_that_it_lacks(anybody: httpx.AsyncClien
     assert len(await keys.list_keys(pool, "acme")) == 2
 
 
+async def test_scopes_that_it_lacks_are_told_with_what_else_is_wrong(
+    anybody: httpx.AsyncClient, key: str, pool: Pool
+) -> None:
+    limited = await keys.create(pool, "acme", "limited", ["admin", "calls:read"])
+    body = {"name": "", "scopes": ["calls:read", "calls:write", "root", 7, "admin"], "colour": "red"}
+    response = await anybody.post("/v1/api-keys?dry=1", headers={"token": limited}, json=body)
+    assert response.status_code == 422
+    assert {fault.get("pointer", fault.get("parameter")): fault["code"] for fault in response.json()["errors"]} == {
+        "dry": "unknown_parameter",
+        "/name": "too_short",
+        "/scopes/1": "scope_not_held",
+        "/scopes/2": "not_one_of",
+        "/scopes/3": "not_one_of",
+        "/colour": "unknown_field",
+    }
+    body = {"name": "more", "scopes": ["calls:write"], "expires_at": "2020-01-01T00:00:00Z"}
+    errors = (await anybody.post("/v1/api-keys", headers={"token": limited}, json=body)).json()["errors"]
+    assert {fault["pointer"]: fault["code"] for fault in errors} == {
+        "/scopes/0": "scope_not_held",
+        "/expires_at": "in_the_past",
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "faults"),
     [

@@ -118,6 +118,39 @@ async def test_all_faults_at_once(client: httpx.AsyncClient) -> None:
     assert faults["colour"] == "unknown_parameter"
 
 
+async def test_what_does_not_go_together_is_told_with_the_other_faults(
+    client: httpx.AsyncClient, three: list[CallRecord]
+) -> None:
+    cursor = (await client.get("/v1/calls?limit=1")).json()["next_cursor"]
+    for query, faults in {
+        "cursor=abc&user=nobody": {("cursor", "unreadable_cursor"), ("user", "unknown_user")},
+        "cursor=abc&sort=sideways": {("cursor", "unreadable_cursor"), ("sort", "not_one_of")},
+        "cursor=abc&offset=0": {("cursor", "unreadable_cursor"), ("offset", "not_with_cursor")},
+        "cursor=abc&offset=-1": {
+            ("cursor", "unreadable_cursor"),
+            ("offset", "too_small"),
+            ("offset", "not_with_cursor"),
+        },
+        f"cursor={cursor}&user=nobody": {("user", "unknown_user")},
+        f"cursor={cursor}&sort=sideways": {("sort", "not_one_of")},
+        f"cursor={cursor}&direction=inbound&limit=0&colour=red": {
+            ("cursor", "cursor_of_another_list"),
+            ("limit", "too_small"),
+            ("colour", "unknown_parameter"),
+        },
+        "format=csv&limit=5&user=nobody": {("limit", "not_with_format"), ("user", "unknown_user")},
+        "format=csv&cursor=abc&offset=0&from=now": {
+            ("cursor", "not_with_format"),
+            ("offset", "not_with_format"),
+            ("from", "unreadable_time"),
+        },
+    }.items():
+        response = await client.get(f"/v1/calls?{query}")
+        assert response.status_code == 422, query
+        errors = [(fault["parameter"], fault["code"]) for fault in response.json()["errors"]]
+        assert (query, set(errors), len(errors)) == (query, faults, len(faults))
+
+
 async def test_names_and_times_that_say_nothing(client: httpx.AsyncClient) -> None:
     who = "user=999&queue=none&ring_group=none"
     when = "from=yesterday&to=2026-11-03T10:00:00&updated_since=2026-02-30"
