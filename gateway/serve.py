@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 import uvicorn
 
+from gateway import data_directory
 from gateway.api.app import create_app
 from gateway.api.context import ApiContext
 from gateway.api.slow_clients import PunctualProtocol
@@ -64,6 +65,7 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
     """Runs until SIGTERM or SIGINT, then drains and ends within ten seconds.
 
     Raises:
+        SettingsError: the data directory cannot be had.
         OSError: the address to listen on cannot be had.
         asyncpg.PostgresError: the database refuses us. One that is away is waited for.
     """
@@ -74,6 +76,8 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         door = stack.enter_context(listening_socket(*settings.listen_address)) if "api" in roles else None
+        if "listen" in roles or settings.secret_key_file is None:
+            data_directory.made(settings)
         url = await stack.enter_async_context(database(settings))
         pool = await _connected(url, stop)
         if pool is None:

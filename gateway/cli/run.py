@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import asyncpg
 import typer
 
-from gateway.database import database
+from gateway.database import database, not_reached
 from gateway.events.secrets import SecretKeyError
 from gateway.settings import Settings, SettingsError, load
 from gateway.store.connection import DRIVER_ERRORS, Connection
@@ -20,8 +20,20 @@ from gateway.store.migrations import migrate
 T = TypeVar("T")
 
 
+ADDRESS_IS_WRONG = (
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ClientConfigurationError,
+)
+"""No such database, user or password; what the driver cannot read."""
+
+
 class Wrong(Exception):
     """The command was used wrongly: exit status 2."""
+
+
+class NotReached(StoreError):
+    """The database of the settings does not answer."""
 
 
 def fail(text: str, status: int = 1) -> NoReturn:
@@ -49,10 +61,14 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         raise
     except Wrong as error:
         fail(str(error), 2)
+    except SettingsError as error:
+        fail(str(error), 2)
     except (StoreError, SecretKeyError) as error:
         fail(str(error))
     except asyncpg.UndefinedTableError:
         fail("the database has no tables yet: run `gateway migrate`")
+    except ADDRESS_IS_WRONG as error:
+        fail(f"GATEWAY_DATABASE_URL: {str(error).splitlines()[0]}")
     except (asyncpg.PostgresError, *DRIVER_ERRORS) as error:
         fail(f"the database: {str(error).splitlines()[0]}")
     except (OSError, RuntimeError) as error:
@@ -63,13 +79,20 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 async def connection(*, migrated: bool = False) -> AsyncIterator[Connection]:
     """A connection to the database of the settings; an embedded one runs as long as it is used."""
     async with database(settings()) as url:
-        opened = await asyncpg.connect(url)
+        opened = await _connected(url)
         try:
             if migrated:
                 await migrate(opened)
             yield opened
         finally:
             await opened.close()
+
+
+async def _connected(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    try:
+        return await asyncpg.connect(url)
+    except OSError as error:
+        raise NotReached(f"GATEWAY_DATABASE_URL: {not_reached(url, error)}") from None
 
 
 @asynccontextmanager

@@ -138,9 +138,30 @@ async def test_a_database_without_tables_says_what_to_do(shell: Shell) -> None:
     assert done.errors.endswith("gateway: the database has no tables yet: run `gateway migrate`\n")
 
 
-async def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(shell: Shell) -> None:
-    shell.settings["GATEWAY_DATABASE_URL"] = "postgresql://gateway:hush@127.0.0.1:1/gateway"
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://gateway:hush@127.0.0.1:1/gateway", "cannot reach 127.0.0.1, port 1: Connection refused"),
+        ("postgresql://gateway:hush@nowhere.invalid/gateway", "cannot reach nowhere.invalid, port 5432: "),
+        ("postgresql:///gateway?host=/nowhere&password=hush", "cannot reach /nowhere, port 5432: No such file"),
+        ("postgresql://gateway:hush@127.0.0.1/gateway?sslmode=hush", ""),
+    ],
+)
+async def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(
+    shell: Shell, url: str, told: str
+) -> None:
+    shell.settings["GATEWAY_DATABASE_URL"] = url
     done = await shell.run("status")
     assert done.status == 1
+    assert done.errors.startswith(f"gateway: GATEWAY_DATABASE_URL: {told}")
     assert done.errors.count("\n") == 1
     assert "hush" not in done.errors
+
+
+@pytest.mark.parametrize("value", ["/dev/null", "/dev/null/data", "/proc/data", "d" * 300])
+async def test_a_data_directory_that_cannot_be_is_one_line_that_names_it(shell: Shell, value: str) -> None:
+    shell.settings["GATEWAY_DATA_DIR"] = value
+    done = await shell.run("migrate")
+    assert (done.status, done.output) == (2, "")
+    assert done.errors.startswith(f"gateway: GATEWAY_DATA_DIR: {value}")
+    assert done.errors.count("\n") == 1

@@ -99,7 +99,13 @@ async def test_a_database_that_does_not_exist_is_one_line(shell: Shell, postgres
     shell.settings["GATEWAY_DATABASE_URL"] = postgres_url.replace("/postgres?", "/nowhere?")
     status, errors = await ended(await shell.serve())
     assert status == 1
-    assert errors == 'gateway: the database: database "nowhere" does not exist\n'
+    assert errors == 'gateway: GATEWAY_DATABASE_URL: database "nowhere" does not exist\n'
+
+
+async def test_a_data_directory_that_is_none_is_one_line(shell: Shell, database_url: str) -> None:
+    shell.settings |= {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_DATA_DIR": "/dev/null"}
+    status, errors = await ended(await shell.serve())
+    assert (status, errors) == (2, "gateway: GATEWAY_DATA_DIR: /dev/null is no directory\n")
 
 
 async def test_one_role_alone(shell: Shell, database_url: str) -> None:
