@@ -4,6 +4,7 @@ Numbers of the public network are read with the account's country and kept in E.
 """
 
 import re
+import unicodedata
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from typing import Annotated, Any, TypeAlias
 
 import phonenumbers
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from gateway.asterisk.values import ENDPOINT, IDENTIFIER
 from gateway.calls.directory import Directory, Group, Limits, Outbound, Trunk, User
 from gateway.numbering import to_e164
 
@@ -27,7 +29,8 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.place}: {self.text}" if self.place else f"line {self.line}: {self.text}"
+        told = f"line {self.line}: {self.place}: {self.text}" if self.place else f"line {self.line}: {self.text}"
+        return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in told)
 
 
 class DirectoryFaults(Exception):
@@ -43,10 +46,26 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+def _one_line(text: str) -> str:
+    """Postgres takes no NUL, phones and lists no further lines; a space of any script, or a joiner, is fine."""
+    if any(unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") for one in text):
+        raise ValueError("holds a control character or a line break")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
+Name: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(_one_line), AfterValidator(_not_blank)
+]
+Text: TypeAlias = Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
 Extension: TypeAlias = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9*#]{1,20}$")]
-Device: TypeAlias = Annotated[str, Field(pattern=r"^PJSIP/[A-Za-z0-9_.+-]{1,79}$")]
-Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$")]
+Device: TypeAlias = Annotated[str, Field(pattern=f"^{ENDPOINT}$")]
+Identifier: TypeAlias = Annotated[str, Field(pattern=f"^{IDENTIFIER}$")]
 
 
 class _Part(BaseModel):
@@ -65,9 +84,9 @@ class UserPart(_Part):
     name: Name
     caller_id: Annotated[str, BeforeValidator(_text)] | None = None
     devices: Annotated[list[Device], Field(max_length=32)] = []
-    mailbox: str | None = None
-    email: str | None = None
-    external_id: str | None = None
+    mailbox: Text | None = None
+    email: Text | None = None
+    external_id: Text | None = None
 
 
 class GroupPart(_Part):
@@ -134,7 +153,7 @@ def parse(text: str) -> Directory:
         part = DirectoryPart.model_validate(lines.document)
     except ValidationError as error:
         found = [
-            Fault(_path(e["loc"]), lines.of(e["loc"]), e["msg"])
+            Fault(_path(e["loc"]), lines.of(e["loc"]), e["msg"].removeprefix("Value error, "))
             for e in error.errors(include_url=False, include_input=False)
         ]
         raise DirectoryFaults(sorted(lines.duplicates + found, key=lambda fault: fault.line)) from None

@@ -111,10 +111,40 @@ def test_places_that_do_not_exist(line: str, place: tuple[int, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "device", ["PJSIP/101&PJSIP/102", "PJSIP/101,30", "PJSIP/${SHELL(id)}", "PJSIP/101\nx", "Local/1@x"]
+    "device",
+    ["PJSIP/101&PJSIP/102", "PJSIP/101,30", "PJSIP/${SHELL(id)}", "PJSIP/101\nx", "Local/1@x", "PJSIP/-x", "PJSIP/.x"],
 )
 def test_a_device_is_an_endpoint_name_and_nothing_else(device: str) -> None:
     assert [place for _, place in faults(HEAD + f"users: [{{number: '101', name: A, devices: [{device!r}]}}]\n")]
+
+
+@pytest.mark.parametrize("text", ["\\0", "a\\tb", "a\\nb", "\\e[31m", "a\\u2028b", "\\x9b", "x" * 256])
+@pytest.mark.parametrize("field", ["name", "mailbox", "email", "external_id"])
+def test_a_free_text_is_one_line_that_can_be_shown(field: str, text: str) -> None:
+    user = {"number": "'101'", "name": "Alice", field: f'"{text}"'}
+    lines = "users:\n- " + "\n  ".join(f"{name}: {value}" for name, value in user.items()) + "\n"
+    [(line, place)] = faults(HEAD + lines)
+    assert (line, place) == (6 + list(user).index(field), f"users[0].{field}")
+
+
+@pytest.mark.parametrize("place", ["name: ", "trunks: [{endpoint: PJSIP/x, name: ", "queues: [{name: "])
+@pytest.mark.parametrize("name", ["a\\nb", " ", ""])
+def test_so_are_names(place: str, name: str) -> None:
+    text = HEAD.replace("name: Acme\n", "" if place == "name: " else "name: Acme\n")
+    told = faults(text + f'{place}"{name}"' + ("}]" if "[" in place else ""))
+    assert len(told) == 1
+    assert told[0][1].endswith("name")
+
+
+@pytest.mark.parametrize("name", ["Zoë\N{NO-BREAK SPACE}Å", "\N{IDEOGRAPHIC SPACE}山", "क\N{ZERO WIDTH JOINER}ष", "☎️"])
+def test_a_name_of_any_script_is_one(name: str) -> None:
+    assert parse(HEAD + f"users: [{{number: '101', name: '{name}'}}]\n").users[0].name == name
+
+
+def test_a_fault_is_one_line_whatever_is_in_the_file() -> None:
+    with pytest.raises(DirectoryFaults) as caught:
+        parse(HEAD + '"col\\nour\\e[31m": red\n')
+    assert str(caught.value).startswith("line 5: col\\nour\\x1b[31m: ")
 
 
 def test_text_that_is_no_yaml_says_where() -> None:
