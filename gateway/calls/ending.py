@@ -27,6 +27,11 @@ PRECEDENCE: tuple[tuple[str, Outcome], ...] = (
 REFUSED: dict[int, Outcome] = {17: "busy", 21: "declined"}
 """What a dialplan says that refuses a caller without ringing anybody: by its cause."""
 
+REFUSING_APPS: dict[str, Outcome] = {"Busy": "busy", "Congestion": "failed"}
+"""The same by its application: a Local half, for which click to call runs the dialplan, is given no cause by them."""
+
+NORMAL_CLEARING = 16
+
 VISIT_OUTCOME: dict[str, Outcome] = {"abandoned": "abandoned", "timed_out": "timed_out"}
 
 
@@ -45,7 +50,7 @@ def ending(case: Case, everyone: list[Rung], visits: tuple[Visit, ...], answer: 
     if answer is not None:
         by = _who_hung_up(case, _rung_last(everyone))
         return Ending("answered", by, _cause_of_talk(case, answer), "hangup" if by != "system" else "system")
-    last = _rung_last(everyone)
+    last = _rung_last(_wanted(case, everyone))
     phase = _phase(case)
     outcome, reason = _unanswered(case, last, visits)
     return Ending(outcome, _who_gave_up(case, last, outcome), _cause(case, last, outcome), phase + reason)
@@ -64,12 +69,35 @@ def _unanswered(case: Case, last: list[Rung], visits: tuple[Visit, ...]) -> tupl
     for result, outcome in PRECEDENCE:
         if result in results:
             return outcome, "unreachable" if result == "unreachable" else outcome
-    if not last and _caller_hung_up(case):
-        return "cancelled", "cancelled"
-    if not last and case.facts.first.answered_at is not None:
-        return "no_answer", "no_answer"
-    refused = REFUSED.get(_told(case.facts.first) or 0, "failed") if not last else "failed"
-    return refused, refused
+    outcome = "failed" if last else _without_ringing(case)
+    return outcome, outcome
+
+
+def _without_ringing(case: Case) -> Outcome:
+    """What a dialplan made of a caller for whom it rang nobody."""
+    if _caller_hung_up(case):
+        return "cancelled"
+    first = case.facts.first
+    refusing = [REFUSING_APPS[run.app] for run in first.runs if run.app in REFUSING_APPS]
+    if refusing:
+        return refusing[-1]
+    cause = _told(first)
+    if cause in REFUSED:
+        return REFUSED[cause]
+    # The half that speaks for a user was answered by that user: only its end tells whether something was played.
+    announced = cause == NORMAL_CLEARING if _user_answered(case) else first.answered_at is not None
+    return "no_answer" if announced else "failed"
+
+
+def _wanted(case: Case, everyone: list[Rung]) -> list[Rung]:
+    """Those who were wanted: once a user has answered in click to call, their own devices are no more."""
+    if not _user_answered(case):
+        return everyone
+    return [one for one in everyone if not case.rings_the_user(one.ringing)]
+
+
+def _user_answered(case: Case) -> bool:
+    return _phase(case) == "destination_"
 
 
 def _of_the_caller(case: Case) -> list[Channel]:

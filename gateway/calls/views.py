@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from gateway.calls.record import Attempt, CallRecord, Direction, Segment, UserCall, UserRef, Visit
+from gateway.calls.rows import Instant
 
 MISSED = ("no_answer", "cancelled", "unreachable")
 """Results of being rung that a user reads as a missed call."""
@@ -85,6 +86,7 @@ def _called_row(record: CallRecord, user: UserRef) -> UserCall:
     visit = next((visit for visit in record.visits if visit.id == telling.visit), None)
     result = None if telling.result is None else _called_result(record, telling, visit)
     ended_at = max((a.ended_at for a in own if a.ended_at is not None), default=record.ended_at)
+    out_at = ended_at if record.ended_at is not None else None
     until = telling.answered_at if telling.answered_at is not None else telling.ended_at
     talk = _talk_ms(record, user) if telling.answered_at is not None else 0
     return UserCall(
@@ -102,8 +104,8 @@ def _called_row(record: CallRecord, user: UserRef) -> UserCall:
         via_ring_group=visit.group if visit and visit.kind == "ring_group" else None,
         started_at=record.started_at,
         answered_at=telling.answered_at,
-        ended_at=ended_at if record.ended_at is not None else None,
-        duration_ms=record.duration_ms,
+        ended_at=out_at,
+        duration_ms=_duration_ms(record, out_at),
         ring_ms=0 if until is None else (until - telling.started_at) // 1000,
         talk_ms=talk,
         reference=record.origin.reference if record.origin else None,
@@ -131,7 +133,7 @@ def _unrung_row(record: CallRecord, user: UserRef, first: Segment) -> UserCall:
         started_at=record.started_at,
         answered_at=first.started_at,
         ended_at=own[-1].ended_at,
-        duration_ms=record.duration_ms,
+        duration_ms=_duration_ms(record, own[-1].ended_at),
         ring_ms=0,
         talk_ms=_talk_ms(record, user),
         reference=record.origin.reference if record.origin else None,
@@ -150,6 +152,13 @@ def _called_result(record: CallRecord, attempt: Attempt, visit: Visit | None) ->
 
 def _rank(attempt: Attempt) -> int:
     return TELLING.index(attempt.result) if attempt.result else len(TELLING)
+
+
+def _duration_ms(record: CallRecord, out_at: Instant | None) -> int | None:
+    """From the call's start until the user was out of it, once the call is over."""
+    if record.ended_at is None or out_at is None:
+        return None
+    return max(0, out_at // 1000 - record.started_at // 1000)
 
 
 def _talk_ms(record: CallRecord, user: UserRef) -> int:

@@ -75,6 +75,8 @@ MAIN_JOB: tuple[Play, ...] = (
     click.click_destination_no_answer,
     click.click_user_gives_up,
     click.click_to_an_extension,
+    click.click_congested_other_device_busy,
+    click.click_do_not_disturb,
     groups.group_answered,
     groups.group_nobody,
     groups.group_given_up,

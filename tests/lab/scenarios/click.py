@@ -201,6 +201,48 @@ async def click_contact_answers(lab: Lab) -> Expected:
     return Expected("answered", "outbound", "101", OUTSIDE, attempts, "caller", talks=(talk,), placed=True)
 
 
+async def _click_to_nobody(lab: Lab, to: str, outcome: str, *attempts: Rang, direction: str = "internal") -> Expected:
+    """The user answers, and the dialplan rings nobody."""
+    await lab.desk.behave(answer_after=0.3)
+    mark = len(lab.desk.seen)
+    await _click(lab, to)
+    await lab.desk.wait_for("over", since=mark)
+    return Expected(
+        outcome,
+        direction,
+        "101",
+        to,
+        attempts or DESK_CLICKED,
+        "system",
+        end_reason=f"destination_{outcome}",
+        placed=True,
+    )
+
+
+async def click_congested(lab: Lab) -> Expected:
+    return await _click_to_nobody(lab, "+61255509999", "failed", direction="outbound")
+
+
+async def click_congested_other_device_busy(lab: Lab) -> Expected:
+    """What the user's own devices said is not what became of the destination."""
+    await lab.mobile.behave(code=486)
+    attempts = (
+        Rang("PJSIP/101-desk", "answered", "click_to_call"),
+        Rang("PJSIP/101-mobile", "busy", "click_to_call"),
+    )
+    return await _click_to_nobody(lab, "+61255509999", "failed", *attempts, direction="outbound")
+
+
+async def click_do_not_disturb(lab: Lab) -> Expected:
+    async with user_has_set(lab, "104", "dnd"):
+        return await _click_to_nobody(lab, "104", "busy")
+
+
+async def click_refused_by_dialplan(lab: Lab) -> Expected:
+    async with user_has_set(lab, "104", "refuses"):
+        return await _click_to_nobody(lab, "104", "declined")
+
+
 async def click_destination_wrong_number(lab: Lab) -> Expected:
     return await _click_refused(lab, 404, "failed")
 
@@ -377,6 +419,10 @@ SCENARIOS: tuple[Play, ...] = (
     click_to_a_mailbox,
     click_ended_by_operator_while_user_rings,
     click_silent_carrier_given_up,
+    click_congested,
+    click_congested_other_device_busy,
+    click_do_not_disturb,
+    click_refused_by_dialplan,
 )
 
 FOREIGN = SCENARIOS

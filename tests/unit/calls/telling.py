@@ -112,6 +112,13 @@ def sum_faults(record: CallRecord) -> list[str]:
         wrong.append(f"{record.id}: duration {record.duration_ms} < ring {record.ring_ms} + talk {record.talk_ms}")
     if min(record.ring_ms, record.talk_ms, record.duration_ms or 0) < 0:
         wrong.append(f"{record.id}: a negative duration")
+    for row in user_calls(record):
+        over = row.ended_at is not None and record.ended_at is not None
+        until = row.ended_at if over else None
+        if row.duration_ms != (None if until is None else until // 1000 - row.started_at // 1000):
+            wrong.append(f"{row.id}: duration {row.duration_ms} from {row.started_at} to {row.ended_at}")
+        if row.duration_ms is not None and row.duration_ms < row.ring_ms + row.talk_ms:
+            wrong.append(f"{row.id}: duration {row.duration_ms} < ring {row.ring_ms} + talk {row.talk_ms}")
     return wrong
 
 

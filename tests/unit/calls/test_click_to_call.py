@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gateway.calls.directory import NodeDirectory
 from gateway.calls.fold import Fold
 from gateway.calls.origination import Origination
@@ -51,6 +53,54 @@ def test_answered_on_both_legs() -> None:
     assert (record.ring_ms, record.talk_ms) == (1997, 5000)
     assert record.origin == Origin("click_to_call", ACME.users[0].ref, None)
     assert [[p.number for p in s.parties] for s in record.segments] == [["101", "+61255501234"]]
+
+
+ONE = "PJSIP/101-desk/sip:a@127.0.0.1"
+TWO = f"{ONE}&PJSIP/101-mobile/sip:b@127.0.0.2"
+
+
+def _to_nobody(other: int | None, cause: int, app: str = "") -> CallRecord:
+    """The user answers, and the destination's dialplan rings nobody; `other`: cause of the user's other device."""
+    mobile = f"PJSIP/101-mobile-2 u=.2 l={ID}"
+    return _told(
+        f"""
+    0.000 CHAN_START   Local/101@gw-ring-0;1 u={ID} l={ID} s@gw-ring
+    0.000 CHAN_START   Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring
+    0.001 APP_START    Local/101@gw-ring-0;2 u={ID}-2 l={ID} 101@gw-ring cid=+61255501234 app=Dial({ONE if other is None else TWO},9)
+    0.002 CHAN_START   PJSIP/101-desk-1 u=.1 l={ID} s@from-internal
+    {f"0.003 CHAN_START {mobile} s@from-internal" if other is not None else ""}
+    2.000 ANSWER       PJSIP/101-desk-1 u=.1 l={ID} 101@gw-ring
+    {f"2.000 HANGUP {mobile} {other}" if other is not None else ""}
+    2.001 BRIDGE_ENTER PJSIP/101-desk-1 u=.1 l={ID} bridge=b1
+    {f"2.001 APP_START Local/101@gw-ring-0;1 u={ID} l={ID} +61255501234@from-internal app={app}(1)" if app else ""}
+    2.002 BRIDGE_ENTER Local/101@gw-ring-0;2 u={ID}-2 l={ID} bridge=b1
+    3.500 HANGUP       Local/101@gw-ring-0;1 u={ID} l={ID} {cause}
+    3.501 HANGUP       Local/101@gw-ring-0;2 u={ID}-2 l={ID} {cause} - ANSWER
+    3.502 HANGUP       PJSIP/101-desk-1 u=.1 l={ID} 16
+    3.503 LINKEDID_END PJSIP/101-desk-1 u=.1 l={ID}
+    """
+    )
+
+
+@pytest.mark.parametrize("other", [None, 26, 17, 21, 19])
+@pytest.mark.parametrize(
+    ("cause", "app", "outcome"),
+    [
+        (34, "", "failed"),
+        (1, "", "failed"),
+        (0, "", "failed"),
+        (17, "", "busy"),
+        (21, "", "declined"),
+        (16, "", "no_answer"),
+        (0, "Busy", "busy"),
+        (0, "Congestion", "failed"),
+    ],
+)
+def test_what_a_dialplan_refuses_does_not_depend_on_the_users_other_devices(
+    other: int | None, cause: int, app: str, outcome: str
+) -> None:
+    record = _to_nobody(other, cause, app)
+    assert (record.outcome, record.end_reason, record.hung_up_by) == (outcome, f"destination_{outcome}", "system")
 
 
 def test_a_call_is_told_of_as_soon_as_it_is_known_whose_it_is() -> None:
