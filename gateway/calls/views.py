@@ -85,8 +85,9 @@ def _called_row(record: CallRecord, user: UserRef) -> UserCall:
     direction: Direction = "inbound" if record.direction == "outbound" else record.direction
     visit = next((visit for visit in record.visits if visit.id == telling.visit), None)
     result = None if telling.result is None else _called_result(record, telling, visit)
-    ended_at = max((a.ended_at for a in own if a.ended_at is not None), default=record.ended_at)
-    out_at = ended_at if record.ended_at is not None else None
+    # Who was rung may talk on another phone later: at one that fetched the parked call.
+    ends = [*(attempt.ended_at for attempt in own), *(talk.ended_at for talk in _talks(record, user))]
+    out_at = max((end for end in ends if end is not None), default=record.ended_at) if record.ended_at else None
     until = telling.answered_at if telling.answered_at is not None else telling.ended_at
     talk = _talk_ms(record, user) if telling.answered_at is not None else 0
     return UserCall(
@@ -115,7 +116,7 @@ def _called_row(record: CallRecord, user: UserRef) -> UserCall:
 def _unrung_row(record: CallRecord, user: UserRef, first: Segment) -> UserCall:
     """Who talked without having been rung: whoever fetched a parked call."""
     direction: Direction = "inbound" if record.direction == "outbound" else record.direction
-    own = [segment for segment in record.segments if any(party.user == user for party in segment.parties)]
+    own = _talks(record, user)
     result = None if record.outcome is None else "answered"
     return UserCall(
         id=f"{record.id}-{user.id}",
@@ -164,11 +165,15 @@ def _duration_ms(record: CallRecord, out_at: Instant | None) -> int | None:
 def _talk_ms(record: CallRecord, user: UserRef) -> int:
     until = record.ended_at
     total = 0
-    for segment in record.segments:
+    for segment in _talks(record, user):
         end = segment.ended_at if segment.ended_at is not None else until
-        if end is not None and any(party.user == user for party in segment.parties):
+        if end is not None:
             total += (end - segment.started_at) // 1000
     return total
+
+
+def _talks(record: CallRecord, user: UserRef) -> list[Segment]:
+    return [segment for segment in record.segments if any(party.user == user for party in segment.parties)]
 
 
 def _type(direction: Direction, result: str | None) -> str:
