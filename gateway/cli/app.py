@@ -11,6 +11,7 @@ from gateway.cli import audit, audit_log, console, gaps, importing, keys, networ
 from gateway.cli.run import connection, fail, run, settings
 from gateway.directory_file import DirectoryFaults, read
 from gateway.settings import SettingsError, refuse_files_that_cannot_be
+from gateway.store import audit as audit_entries
 from gateway.store import directories, settled
 from gateway.store.migrations import migrate as bring_up_to_date
 
@@ -24,6 +25,9 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(networks.app, name="networks")
 app.add_typer(console.app, name="console")
 app.add_typer(gaps.app, name="gaps")
+MOST_NOTED = 500
+"""Changes of a directory that its entry in the audit log holds."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -80,8 +84,16 @@ def apply(
 
     async def work() -> directories.Plan:
         async with connection(migrated=True) as opened:
-            act = directories.plan if dry_run else directories.apply
-            return await act(opened, directory)
+            if dry_run:
+                return await directories.plan(opened, directory)
+            async with opened.transaction():
+                done = await directories.apply(opened, directory)
+                if done.changes:
+                    details = {"changes": done.changes[:MOST_NOTED], "more": max(0, len(done.changes) - MOST_NOTED)}
+                    await audit_entries.record(
+                        opened, directory.account, "cli", "directory.applied", file.name, None, details
+                    )
+                return done
 
     planned = run(work)
     if as_json:

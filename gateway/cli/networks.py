@@ -26,8 +26,8 @@ def allow(cidr: Cidr, account: Account, note: Annotated[str, typer.Option()] = "
     async def work() -> None:
         network = _network(cidr)
         async with transaction() as opened:
-            await networks.allow(opened, await known(opened, account), network, note)
-            await audit.record(opened, account, "cli", "network.allowed", str(network))
+            if await networks.allow(opened, await known(opened, account), network, note):
+                await audit.record(opened, account, "cli", "network.allowed", str(network), None, {"note": note})
 
     run(work)
 

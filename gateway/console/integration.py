@@ -58,8 +58,8 @@ class Integration:
             return await self._page(request, session, wrong=wrong, status=422)
         note = _line(str(form.get("note", "")))[:MOST_NAME_LENGTH]
         async with self._change() as connection:
-            await networks.allow(connection, session.account, network, note)
-            await self._note(connection, request, session, "network.allowed", str(network))
+            if await networks.allow(connection, session.account, network, note):
+                await self._note(connection, request, session, "network.allowed", str(network), {"note": note})
         return _back()
 
     async def remove_network(self, request: Request, session: Session) -> Response:

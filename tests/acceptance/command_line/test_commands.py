@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store import audit
 from gateway.store.connection import Pool
 from tests.acceptance.command_line.conftest import ROOT, Shell
 
@@ -24,6 +25,16 @@ async def test_a_directory_is_applied_once_and_shown_first(on_postgres: Shell) -
     assert json.loads((await on_postgres.run("status", "--json")).output)["accounts"] == []
     assert (await on_postgres.run("apply", DIRECTORY)).output == shown.output
     assert (await on_postgres.run("apply", DIRECTORY)).output == "nothing changes\n"
+
+
+async def test_a_directory_that_changed_something_is_on_the_audit_log(on_postgres: Shell, pool: Pool) -> None:
+    await on_postgres.run("apply", DIRECTORY, "--dry-run")
+    for _ in range(2):
+        await on_postgres.run("apply", DIRECTORY)
+    [entry] = await audit.newest(pool, "acme")
+    assert (entry.actor, entry.action, entry.subject) == ("cli", "directory.applied", Path(DIRECTORY).name)
+    assert any(change.startswith("+ user u1: id=u1 number=101") for change in entry.details["changes"])
+    assert entry.details["more"] == 0
 
 
 async def test_every_fault_of_a_directory_with_its_place(on_postgres: Shell, tmp_path: Path) -> None:
@@ -88,19 +99,26 @@ async def test_a_login_of_another_account_is_one_line(on_postgres: Shell, tmp_pa
     assert done.errors == "gateway: the login 'admin' belongs to another account: choose another name\n"
 
 
-async def test_what_the_audit_log_cannot_say_is_not_done(on_postgres: Shell, pool: Pool) -> None:
+async def test_what_the_audit_log_cannot_say_is_not_done(on_postgres: Shell, pool: Pool, tmp_path: Path) -> None:
     await on_postgres.run("apply", DIRECTORY)
     await pool.execute("alter table audit_log add constraint full_disk check (action = '') not valid")
     assert (await on_postgres.run("keys", "create", "--account", "acme", "--name", "crm")).status == 1
     assert (await on_postgres.run("networks", "allow", "--account", "acme", "10.0.0.1")).status == 1
     assert (await on_postgres.run("console", "login", "--account", "acme")).status == 1
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(Path(DIRECTORY).read_text().replace("Alice", "Alina"))
+    assert (await on_postgres.run("apply", str(changed))).status == 1
+    assert await pool.fetchval("select count(*) from directory_versions") == 1
     for table in ("api_keys", "allowed_networks", "console_logins"):
         assert await pool.fetch(f"select from {table}") == []
 
 
-async def test_networks_are_allowed_listed_and_removed(on_postgres: Shell) -> None:
+async def test_networks_are_allowed_listed_and_removed(on_postgres: Shell, pool: Pool) -> None:
     await on_postgres.run("apply", DIRECTORY)
-    assert (await on_postgres.run("networks", "allow", "--account", "acme", "::ffff:10.1.2.3/120")).status == 0
+    for network in ("::ffff:10.1.2.3/120", "10.1.2.0/24"):
+        assert (await on_postgres.run("networks", "allow", "--account", "acme", network, "--note", "hall")).status == 0
+    [allowed] = [entry for entry in await audit.newest(pool, "acme") if entry.action == "network.allowed"]
+    assert (allowed.subject, allowed.details) == ("10.1.2.0/24", {"note": "hall"})  # Once: nothing changed then.
     [one] = json.loads((await on_postgres.run("networks", "list", "--json")).output)
     assert one["network"] == "10.1.2.0/24"
     assert (await on_postgres.run("networks", "remove", "--account", "acme", "10.1.2.0/24")).status == 0

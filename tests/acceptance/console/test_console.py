@@ -180,7 +180,9 @@ def test_a_network_that_is_none_is_told(client: httpx.Client, gateway: Running) 
         answer = client.post("/console/networks", data={"network": network, "csrf_token": token})
         assert answer.status_code == 422
         assert "no IP address" in answer.text
-    assert client.post("/console/networks", data={"network": "10.1.2.3/8", "csrf_token": token}).status_code == 303
+    for network in ("10.1.2.3/8", "10.0.0.0/8"):
+        assert client.post("/console/networks", data={"network": network, "csrf_token": token}).status_code == 303
+    assert len(fetch(gateway, "select from audit_log where action = 'network.allowed'")) == 1
     assert [str(record["network"]) for record in fetch(gateway, "select network from allowed_networks")] == [
         "10.0.0.0/8"
     ]
