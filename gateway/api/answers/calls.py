@@ -85,7 +85,7 @@ class _Visit(Answer):
     answered_at: Time | None
     ended_at: Time | None
     duration: Seconds | None
-    wait_duration: Seconds
+    wait_duration: Seconds | None
     talk_duration: Seconds
     attempts: list[Attempt]
     reference: str | None
