@@ -24,7 +24,7 @@ def shown(record: CallRecord) -> list[tuple[type[BaseModel], str]]:
 async def moments(recording: Recording, source: str) -> set[tuple[type[BaseModel], str]]:
     """Each form that the recording's calls have, from their first row to their last."""
     rows = await recording.rows(source)
-    fold = recording.new_fold(rows[0].at)
+    fold = recording.new_fold(rows[0].at if rows else 0)
     found: set[tuple[type[BaseModel], str]] = set()
     for row in rows:
         fold.take(row)
