@@ -37,7 +37,7 @@ from gateway.events.routes import webhook_routes
 from gateway.events.secrets import SecretBox
 from gateway.ingest import Ingest
 from gateway.ingest.upkeep import Upkeep
-from gateway.node_name import settled_node_name
+from gateway.node_name import node_name, settled_node_name
 from gateway.service_log import to_standard_error
 from gateway.settings import Settings
 from gateway.store import directories
@@ -86,7 +86,8 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES) -> None:
         async with pool.acquire() as connection:
             for name in await migrate(connection):
                 log.info("migrated", migration=name)
-        node = await _unless(stop, settled_node_name(settings))
+        knows = "api" in roles or "listen" in roles
+        node = await _unless(stop, settled_node_name(settings)) if knows else node_name(settings)
         if node is not None:
             await _warn_of_no_directory(pool, node)
             await _run(settings, node, roles, pool, door, stop, stack)

@@ -131,7 +131,11 @@ class Ingest:
             read_at, ahead = loop.time(), writer.is_committing
             due = self._hears() and not ahead and loop.time() - checked_at > OVERDUE_CHECK_SECONDS
             asked_at = await placed.now(connection) if due else None
-            read = batch = await self._source.read(where, BATCH_ROWS, ahead=ahead)
+            try:
+                read = batch = await self._source.read(where, BATCH_ROWS, ahead=ahead)
+            except OSError:
+                await writer.settle()  # What could be read before is no worse for it.
+                raise
             if others is None and batch.positions:
                 others = await self._rows_of_another_source(connection, batch)
             if others:

@@ -287,6 +287,28 @@ async def test_a_writer_that_is_behind_shows_how_far_it_is(
     assert seen[: len(ends) + 1] == [*expected, (True, 0, to_text(feed[-1].at))]
 
 
+async def test_what_cannot_be_read_keeps_nothing_of_what_was_read_before_from_being_committed(
+    pool: Pool, acme: Directory
+) -> None:
+    class Torn(Rows):
+        async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
+            if self.stream in positions:
+                raise PermissionError("the next file")
+            return await super().read(positions, limit)
+
+    feed = rows(ANSWERED)
+    ingest = Ingest(pool, "pbx1", Torn(feed, len(feed) - 1))
+    task = asyncio.create_task(ingest.run())
+    try:
+        async with asyncio.timeout(20):
+            while ingest.progress.last_error is None:
+                await asyncio.sleep(0.01)
+        assert await pool.fetchval("select count(*) from raw_rows") == len(feed) - 1
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def placed_ago(pool: Pool, acme: Directory, seconds: float, state: str = "accepted") -> str:
     """The id of a call that was asked for so long ago, with ten seconds to begin."""
     asked_at = datetime.now(UTC) - timedelta(seconds=seconds)

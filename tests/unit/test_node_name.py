@@ -41,11 +41,17 @@ async def test_what_is_set_wins_and_is_not_kept(peer: ScriptedPeer, tmp_path: Pa
     assert await settled_node_name(Settings(ami_url=peer.url, data_dir=tmp_path)) == "pbx-sydney"
 
 
-async def test_an_asterisk_that_does_not_answer_leaves_a_name_that_stays(peer: ScriptedPeer, tmp_path: Path) -> None:
+async def test_an_asterisk_that_does_not_answer_is_given_no_name(peer: ScriptedPeer, tmp_path: Path) -> None:
+    """Another gateway of the same Asterisk may know it by its own."""
     nobody = Settings(ami_url=f"ami://gateway:secret@127.0.0.1:{free_port()}", data_dir=tmp_path)
-    assert await settled_node_name(nobody, seconds=0.1) == "pbx1"
+    with pytest.raises(OSError, match=r"^GATEWAY_NODE is not set, and Asterisk does not tell .*cannot connect"):
+        await settled_node_name(nobody, seconds=0.5)
+    peer.answers["CoreSettings"] = lambda c, a: c.reply(a, "Response: Error", "Message: Permission denied")
+    asking = Settings(ami_url=peer.url, data_dir=tmp_path)
+    with pytest.raises(OSError, match="Permission denied"):
+        await settled_node_name(asking)
     names_itself(peer, "pbx-sydney")
-    assert await settled_node_name(Settings(ami_url=peer.url, data_dir=tmp_path)) == "pbx1"
+    assert await settled_node_name(asking) == "pbx-sydney"
 
 
 async def test_without_asterisk_nothing_is_kept(tmp_path: Path) -> None:
