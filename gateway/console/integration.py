@@ -20,6 +20,7 @@ TEST_SCOPES = frozenset({"calls:read", "calls:write"})
 TEST_KEY_LASTS = timedelta(minutes=5)
 TEST_KEY_NAME = "Console test request"
 MOST_NAME_LENGTH = 100
+MOST_REFUSED = 10
 
 
 class Integration:
@@ -105,6 +106,10 @@ class Integration:
             "offered_scopes": OFFERED_SCOPES,
             "default_scopes": TEST_SCOPES,
             "networks": await networks.list_networks(pool, session.account),
+            "refused": [
+                {"ip": one.ip, "key_name": one.key_name, "at": _time(one.last_at, zone)}
+                for one in await audit.refused_addresses(pool, session.account, MOST_REFUSED)
+            ],
             "seen": seen,
             "seen_is_allowed": bool(seen) and any(networks.parse_address(seen) in network for network in allowed),
             "new_key": new_key,
@@ -144,14 +149,18 @@ def _living(found: Sequence[keys.ApiKey]) -> list[keys.ApiKey]:
 
 
 def _shown(key: keys.ApiKey, zone: tzinfo) -> dict[str, object]:
-    used = key.last_used_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if key.last_used_at else ""
+    used = _time(key.last_used_at, zone) if key.last_used_at else ""
     return {
         "id": key.id,
         "name": key.name,
         "scopes": ", ".join(key.scopes),
-        "created": key.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
+        "created": _time(key.created_at, zone),
         "used": f"{used} from {key.last_used_ip}" if used else "never",
     }
+
+
+def _time(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def _id_of(key: str) -> str:

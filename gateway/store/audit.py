@@ -3,10 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.store.connection import Connection, Pool
+
+REFUSED_LATELY = timedelta(days=7)
+MOST_LOOKED_THROUGH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,15 @@ class Entry:
     subject: str
     ip: str | None
     details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAddress:
+    """An address from which a key of the account was used though it is not allowed. `key_name`: the last one's."""
+
+    ip: str
+    key_name: str
+    last_at: datetime
 
 
 async def record(
@@ -57,3 +69,27 @@ async def newest(
         Entry(r["id"], r["at"], r["actor"], r["action"], r["subject"], r["ip"], json.loads(r["details"]))
         for r in records
     ]
+
+
+async def refused_addresses(connection: Connection | Pool, account: str, most: int) -> list[RefusedAddress]:
+    """Of the last week, those that are still not allowed, the last one that came first."""
+    records = await connection.fetch(
+        """
+        with refused as (
+            select distinct on (ip) ip, actor, at
+            from (select * from audit_log where account_id = $1 order by id desc limit $2) lately
+            where action = 'ip.refused' and ip is not null and at > now() - $3::interval
+            order by ip, id desc
+        )
+        select host(r.ip) as ip, coalesce(k.name, '') as key_name, r.at
+        from refused r
+        left join api_keys k on k.account_id = $1 and r.actor = 'key:' || k.id
+        where not exists (select from allowed_networks n where n.account_id = $1 and n.network >>= r.ip)
+        order by r.at desc limit $4
+        """,
+        account,
+        MOST_LOOKED_THROUGH,
+        REFUSED_LATELY,
+        most,
+    )
+    return [RefusedAddress(record["ip"], record["key_name"], record["at"]) for record in records]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -186,6 +187,43 @@ def test_a_network_that_is_none_is_told(client: httpx.Client, gateway: Running) 
     assert [str(record["network"]) for record in fetch(gateway, "select network from allowed_networks")] == [
         "10.0.0.0/8"
     ]
+
+
+def test_an_address_that_was_refused_is_allowed_with_one_click(client: httpx.Client, gateway: Running) -> None:
+    enter(client)
+    page = client.get("/console").text
+    assert 'id="refused"' not in page
+    name = "<b>CRM</b>"
+    made = client.post("/console/keys", data={"name": name, "scope": "calls:read", "csrf_token": csrf_of(page)}).text
+    key = made.split('id="new-key" readonly value="')[1].split('"')[0]
+    # A refusal that is old, one of an address that was allowed since, and another account's are no offer.
+    fetch(
+        gateway,
+        "insert into accounts (id, name, time_zone, country, directory_version) values ('other', '', '', '', 1)",
+    )
+    fetch(
+        gateway,
+        """
+        with told as (
+            insert into audit_log (account_id, actor, action, subject, ip, at) values
+                ('acme', 'key:x', 'ip.refused', '192.0.2.1', '192.0.2.1', now() - interval '8 days'),
+                ('acme', 'key:x', 'ip.refused', '198.51.100.1', '198.51.100.1', now()),
+                ('acme', 'key:x', 'key.refused', 'x', '192.0.2.2', now()),
+                ('other', 'key:x', 'ip.refused', '192.0.2.3', '192.0.2.3', now())
+        )
+        insert into allowed_networks (account_id, network) values ('acme', '198.51.100.0/24')
+        """,
+    )
+    for _ in range(2):
+        assert client.get("/v1/calls", headers={"token": key}).status_code == 401
+    refused = client.get("/console").text.split('<table id="refused">')[1].split("</table>")[0]
+    assert re.findall(r'data-refused="([^"]*)"', refused) == ["127.0.0.1"]
+    assert "&lt;b&gt;CRM&lt;/b&gt;" in refused
+    [(action, form)] = re.findall(r'<form method="post" action="([^"]*)">(.*?)</form>', refused)
+    fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', form))
+    assert client.post(action, data=fields).status_code == 303
+    assert client.get("/v1/calls", headers={"token": key}).status_code == 200
+    assert 'id="refused"' not in client.get("/console").text
 
 
 def test_a_test_key_has_one_scope_and_five_minutes(client: httpx.Client, gateway: Running) -> None:
