@@ -1,6 +1,9 @@
 # One way to run things, for people and for CI. `make help` lists the targets.
 SHELL := /bin/bash
 PYTHON ?= python3
+# Where nobody named one, others that may be installed beside it.
+PYTHONS := $(if $(filter file,$(origin PYTHON)),python3 python3.12 python3.11,$(PYTHON))
+FOUND := "$$(bash docker/python.sh $(PYTHONS))"
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -9,17 +12,18 @@ export PYTHONDONTWRITEBYTECODE := 1
 .PHONY: help setup asterisk demo record test verify-main-job verify-calls verify-api chaos chaos-short verify-durability lint types unit postgres real lock clean
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 setup: $(VENV)/ready asterisk ## everything that running and testing need: packages, virtual environment, Asterisk
 
-$(VENV)/ready: pyproject.toml docker/requirements.txt docker/packages.sh
+$(VENV)/ready: pyproject.toml docker/requirements.txt docker/packages.sh docker/python.sh
+	@bash docker/python.sh $(PYTHONS) >/dev/null
 	@echo '== system packages'
-	@bash docker/packages.sh
+	@bash docker/packages.sh $(FOUND)
 	@echo '== virtual environment'
 	@[ -e $@ ] || rm -rf $(VENV) # what an interrupted set-up left is nothing to build on
 	@rm -f $@
-	@$(PYTHON) -m venv $(VENV)
+	@$(FOUND) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r docker/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

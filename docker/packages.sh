@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs, on a Debian machine as root, the system packages that the tests and the demo need:
-# a browser for the console, mmdebstrap for an Asterisk root, curl for the quick start, venv where Python came
-# without it.
+# a browser for the console, mmdebstrap for an Asterisk root, curl for the quick start, venv where the Python that is
+# given ($1) came without it.
 set -euo pipefail
 
 wanted=(mmdebstrap chromium chromium-driver curl)
-python3 -c 'import ensurepip' 2>/dev/null || wanted+=(python3-venv)
+"$1" -c 'import ensurepip' 2>/dev/null || wanted+=("python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
 
 missing=()
 for package in "${wanted[@]}"; do
