@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api.addresses import client_address, neighbourhood
+from gateway.api.bodies import refuse_body
 from gateway.api.codes import ProblemCode
 from gateway.api.context import context_of
 from gateway.api.problems import Problem, invalid, unknown_parameters
@@ -50,12 +51,14 @@ class Operation:
     body: type[BaseModel] | None
 
     async def answer(self, request: Request) -> Response:
-        """Parameters of a route that has none are faults: told at once, or together with those of the body."""
+        """Parameters and a body where there is nothing to be said are faults: told at once, together."""
         caller = await authenticate(request)
         if self.scope not in caller.scopes:
             await _note_missing_scope(request, caller, self.scope)
             raise Problem(403, "scope_missing", f"The key lacks the scope {self.scope}.", extra={"scope": self.scope})
         request.state.faults = [] if self.query else unknown_parameters(list(request.query_params))
+        if self.body is None and self.query is None and request.method not in ("GET", "HEAD"):
+            await refuse_body(request)
         if request.state.faults and self.body is None:
             raise invalid(request.state.faults)
         return await self.handler(request, caller)

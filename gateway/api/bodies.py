@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeAlias, TypeVar
 
 import pydantic_core
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -55,9 +55,28 @@ async def read_body(request: Request, model: type[Model], further: Further | Non
 
     Raises: Problem 400, 413, 415 or 422.
     """
+    _refuse_other_types(request)
+    return await _read(request, await read_bytes(request), model, further)
+
+
+async def refuse_body(request: Request) -> None:
+    """Where a request has nothing to say, no body and `{}` say it. Raises: as `read_body`."""
+    content = await read_bytes(request)
+    if content.strip():
+        _refuse_other_types(request)
+        await _read(request, content, _Nothing)
+
+
+class _Nothing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _refuse_other_types(request: Request) -> None:
     if media_type(request) != "application/json":
         raise Problem(415, "unsupported_media_type", "The body must be application/json.")
-    content = await read_bytes(request)
+
+
+async def _read(request: Request, content: bytes, model: type[Model], further: Further | None = None) -> Model:
     found: list[Fault] = request.state.faults
     try:
         read = from_json(content, model)

@@ -71,7 +71,7 @@ def document(routes: Iterable[BaseRoute]) -> str:
         models |= {model for model in told.answers.values() if model}
         if operation is not None and operation.body is not None:
             models.add(operation.body)
-        paths.setdefault(path, {})[method.lower()] = _operation(path, operation, told)
+        paths.setdefault(path, {})[method.lower()] = _operation(method, path, operation, told)
     _, schemas = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)], ref_template=TEMPLATE
     )
@@ -118,7 +118,7 @@ def operations(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, Operatio
                 yield method, path, operation_of(route), DOCUMENTED[method, path]
 
 
-def _operation(path: str, operation: Operation | None, told: Documented) -> dict[str, Any]:
+def _operation(method: str, path: str, operation: Operation | None, told: Documented) -> dict[str, Any]:
     document: dict[str, Any] = {"operationId": told.id, "tags": [told.tag], "summary": told.summary}
     names = re.findall(r"{(\w+)}", path)
     parameters = [_path_parameter(path, name) for name in names]
@@ -141,7 +141,7 @@ def _operation(path: str, operation: Operation | None, told: Documented) -> dict
             }
     if parameters:
         document["parameters"] = parameters
-    document["responses"] = _responses(operation, told, bool(names))
+    document["responses"] = _responses(method, operation, told, bool(names))
     return document
 
 
@@ -211,7 +211,7 @@ def _link(operation: str) -> dict[str, Any]:
     return {"operationId": operation, "parameters": parameters}
 
 
-def _responses(operation: Operation | None, told: Documented, has_path: bool) -> dict[str, Any]:
+def _responses(method: str, operation: Operation | None, told: Documented, has_path: bool) -> dict[str, Any]:
     always = EVERY_ANSWER if operation is None else EVERY_KEYS_ANSWER
     responses: dict[str, Any] = {}
     for status, model in told.answers.items():
@@ -228,7 +228,7 @@ def _responses(operation: Operation | None, told: Documented, has_path: bool) ->
     if operation is None:
         return responses
     problems = {*ALWAYS, *told.problems}
-    if operation.body is not None:
+    if method != "GET":  # Also where no body is asked for: one that says something is refused.
         problems |= set(WITH_A_BODY)
     if has_path:
         problems.add(404)

@@ -138,6 +138,26 @@ async def test_who_leaves_in_the_middle_of_a_body_is_no_failure(
     assert "Traceback" not in told.out + told.err
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/calls/{}/hangup"), ("DELETE", "/v1/api-keys/{}"), ("DELETE", "/v1/webhooks/{}")],
+)
+async def test_a_body_where_there_is_nothing_to_say_says_nothing(
+    whole: httpx.AsyncClient, method: str, path: str
+) -> None:
+    url = path.format("00000000-0000-0000-0000-000000000000")
+    response = await whole.request(method, f"{url}?colour=red", json={"x": 1})
+    assert response.status_code == 422
+    assert [fault.get("pointer") or fault["parameter"] for fault in response.json()["errors"]] == ["colour", "/x"]
+    assert (await whole.request(method, url, json=["x"])).status_code == 422
+    json = {"Content-Type": "application/json"}
+    assert (await whole.request(method, url, content=b"{", headers=json)).status_code == 400
+    assert (await whole.request(method, url, content=b"x=1")).status_code == 415
+    assert (await whole.request(method, url, json={"x": "a" * 70_000})).status_code == 413
+    for nothing in (b"", b"{}", b" "):
+        assert (await whole.request(method, url, content=nothing, headers=json)).status_code == 404
+
+
 async def test_what_is_wrong_with_parameters_and_body_is_told_at_once(whole: httpx.AsyncClient) -> None:
     response = await whole.post("/v1/calls?dry=1&run=2", json={"user": 101, "colour": "red"})
     assert response.status_code == 422
