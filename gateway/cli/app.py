@@ -117,7 +117,8 @@ def status(as_json: Json = False) -> None:
                 """
             )
             nodes = await opened.fetch(
-                f"select n.node, n.last_seq as rows, n.unowned_calls, n.gap_at, {settled.UNTIL} as settled_until, "
+                f"select n.node, n.last_seq as rows, n.unowned_calls, n.gap_at, "
+                f"{settled.SETTLED_UNTIL} as settled_until, "
                 f"{settled.LAG} as lag from nodes n order by n.node"
             )
             positions = await opened.fetch(

@@ -15,6 +15,7 @@ from gateway.store.connection import Connection, Pool
 # Rows are written a moment after what they tell of, and not quite in order.
 READ_UNTIL = "n.row_at + coalesce(n.looked_at - n.row_committed_at, interval '0')"
 UNTIL = f"{READ_UNTIL} - interval '5 seconds'"
+SETTLED_UNTIL = f"case when n.gap_at is null then {UNTIL} end"
 LAG = f"greatest(0, round(extract(epoch from clock_timestamp() - ({READ_UNTIL})), 3))::float8"
 """Seconds; what Asterisk's clock is behind the database's is in it."""
 

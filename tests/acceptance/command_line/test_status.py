@@ -42,6 +42,17 @@ async def test_it_counts_the_calls_of_no_account(shell: Shell, database_url: str
     assert source["unowned_calls"] == 1
 
 
+async def test_a_node_with_a_gap_is_settled_until_no_moment(shell: Shell, database_url: str, pool: Pool) -> None:
+    shell.settings["GATEWAY_DATABASE_URL"] = database_url
+    await read_all(pool, rows(ANSWERED))
+    [node] = json.loads((await shell.run("status", "--json")).output)["nodes"]
+    assert node["settled_until"] is not None
+    await pool.execute("update nodes set gap_at = now()")
+    [node] = json.loads((await shell.run("status", "--json")).output)["nodes"]
+    assert node["settled_until"] is None
+    assert node["gap_at"] is not None
+
+
 async def _log_of_a_start(shell: Shell) -> str:
     service = await shell.serve()
     await shell.until_ready()
