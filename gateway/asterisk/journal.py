@@ -16,7 +16,7 @@ from gateway.asterisk.cel_csv import RECORD_START, cel_row
 from gateway.asterisk.noted_steps import NotedSteps
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
-from gateway.asterisk.tail import Tail
+from gateway.asterisk.tail import Chunk, Tail
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
 
 log = logging.getLogger(__name__)
@@ -129,9 +129,8 @@ class JournalSource:
                     continue
                 if row is not None:
                     reading.rows.append(row)
-            reading.position = chunk.position or reading.position
+            _go_on(reading, chunk)
             reading.rows += self._steps.due(reading.position)
-            reading.at_end = chunk.at_end
         return reading
 
     def _read_queue(self, position: Position | None, cel: _Reading, limit: int) -> _Reading:
@@ -168,9 +167,16 @@ class JournalSource:
                     continue
                 if row is not None:
                     reading.rows.append(row)
-            reading.position = chunk.position or reading.position
-            reading.at_end = chunk.at_end
+            _go_on(reading, chunk)
         return reading
+
+
+def _go_on(reading: _Reading, chunk: Chunk) -> None:
+    """Raises: OSError: there is more, but neither a record nor a place to go on: it would be read for ever."""
+    if not (chunk.at_end or chunk.records) and chunk.position in (None, reading.position):
+        raise OSError("a file of the journal cannot be read on")
+    reading.position = chunk.position or reading.position
+    reading.at_end = chunk.at_end
 
 
 def _lose(reading: _Reading) -> None:

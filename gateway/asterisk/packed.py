@@ -20,6 +20,11 @@ def is_packed(path: Path) -> bool:
     return path.suffix in OPEN
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether one of UNREADABLE is of what is in the file, not of the file system."""
+    return not isinstance(error, OSError) or error.errno is None
+
+
 def opened(path: Path) -> BinaryIO:
     """What the file holds, packed or not. Raises: UNREADABLE, also in reading."""
     if is_packed(path):

@@ -10,12 +10,13 @@ import hashlib
 import logging
 import os
 import re
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.asterisk.packed import NOT_READ, UNREADABLE, Unpacking, is_packed, opened
+from gateway.asterisk.packed import NOT_READ, UNREADABLE, Unpacking, is_damage, is_packed, opened
 from gateway.asterisk.source import Position
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,9 @@ class Tail:
 
         When a file that was rotated away is finished, the chunk is empty and its position is the
         beginning of the next file, with `at_end` false.
+
+        Raises:
+            OSError: the file to be read, or the one that follows, is there and cannot be opened.
         """
         self._seen = self._state()
         if position is None:
@@ -93,13 +97,26 @@ class Tail:
         # Asked before reading: once there is a next file with something in it, this one is complete.
         following = self._following(path)
         chunk = self._read_path(path, position.byte_offset, lost=False)
-        if following is None or not chunk.at_end:
+        if not following or not chunk.at_end or not chunk.file_id:
             return chunk
         if chunk.records:
             chunk.at_end = False
             return chunk
-        broken = is_packed(path) and self._packed.broken
-        return Chunk([], _identify(following) or "", 0, at_end=False, lost=broken, skipped=int(chunk.torn))
+        lost = is_packed(path) and self._packed.broken
+        for next_one in following:
+            try:
+                identity = _identified(next_one)
+            except FileNotFoundError:
+                # Renamed meanwhile: the next look finds it.
+                return chunk
+            except OSError:
+                if _is_being_packed(next_one):
+                    continue
+                raise
+            if identity is not None:
+                return Chunk([], identity, 0, at_end=False, lost=lost, skipped=int(chunk.torn))
+            lost |= not _is_being_packed(next_one)
+        return chunk
 
     def unread(self, position: Position | None) -> int:
         """About how many bytes come after it: of packed files those that they take as such."""
@@ -139,7 +156,14 @@ class Tail:
         inode, _, head = position.file_id.partition(":")
         copies: list[Path] = []
         for path in (self._path, *(path for path, _ in self._siblings())):
-            identity = _identify(path)
+            try:
+                identity = _identified(path)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                if _inode(path) == inode:
+                    raise
+                continue
             if identity is None:
                 continue
             own_inode, _, own_head = identity.partition(":")
@@ -171,21 +195,23 @@ class Tail:
                 continue
             path = self._path.parent / name
             try:
-                found.append((path, os.stat(path)))
+                status = os.stat(path)
             except FileNotFoundError:
                 continue
+            if stat.S_ISREG(status.st_mode):
+                found.append((path, status))
         return found
 
-    def _following(self, path: Path) -> Path | None:
-        """The file that was written after `path`; None while `path` may still grow."""
+    def _following(self, path: Path) -> list[Path]:
+        """The files that were written after `path`, in order; none while `path` may still grow."""
         if path == self._path:
-            return None
+            return []
         if later := self._later(path):
-            return later[0][0]
+            return [other for other, _ in later]
         own = os.stat(path)
         # An empty new file: a writer may have had the old one open when it was renamed.
         renamed_ago = self._clock() - own.st_ctime
-        return self._path if renamed_ago > ROTATION_GRACE_SECONDS and self._path.exists() else None
+        return [self._path] if renamed_ago > ROTATION_GRACE_SECONDS and self._path.exists() else []
 
     def _later(self, path: Path) -> list[tuple[Path, os.stat_result]]:
         """Files in which there is something, in the order in which they were written after `path`."""
@@ -194,13 +220,16 @@ class Tail:
         own, head = os.stat(path), _head(path)
         written = _written(path, own)
         dated = [
-            (_written(other, status), other == self._path, other, status)
+            (_written(other, status, last=other == self._path), other == self._path, other, status)
             for other, status in self._siblings()
             # The same, copied or packed, is not what follows it.
             if status.st_ino != own.st_ino and status.st_size > 0 and not (head and _head(other) == head)
         ]
-        dated = [one for one in dated if one[0] > written]
-        return [(other, status) for *_, other, status in sorted(dated, key=lambda one: one[:3])]
+        return [
+            (other, status)
+            for when, _, other, status in sorted(dated, key=lambda one: one[:3])
+            if (when > written if when[0] else when[1] > own.st_mtime_ns)
+        ]
 
     def _read_path(self, path: Path, offset: int, *, lost: bool) -> Chunk:
         try:
@@ -245,22 +274,50 @@ class Tail:
         return self._record_start is not None and self._record_start.match(line) is not None
 
 
-def _identify(path: Path) -> str | None:
+def _identified(path: Path) -> str | None:
+    """None: it is an archive that is damaged, or still being packed. Raises: OSError: it cannot be opened."""
     try:
         with opened(path) as file:
             return _identity(os.fstat(file.fileno()).st_ino, file.read(HEAD_BYTES))
-    except UNREADABLE:
+    except UNREADABLE as error:
+        if is_damage(error):
+            return None
+        raise
+
+
+def _identify(path: Path) -> str | None:
+    try:
+        return _identified(path)
+    except OSError:
         return None
 
 
-def _written(path: Path, status: os.stat_result) -> tuple[int, int]:
-    """When its first record was, and when it was written last: rotated files are in this order, however packed."""
+def _inode(path: Path) -> str | None:
+    try:
+        return str(os.stat(path).st_ino)
+    except OSError:
+        return None
+
+
+def _is_being_packed(path: Path) -> bool:
+    """Whether it is an archive, and what it is made of is still there."""
+    return is_packed(path) and path.with_suffix("").exists()
+
+
+def _written(path: Path, status: os.stat_result, *, last: bool = False) -> tuple[int, int]:
+    """When its first record was, and when it was written last: rotated files are in this order, however packed.
+
+    The first is 0 if it cannot be opened: it comes before those that can, so that none is passed over; but not the
+    file that is known to be the `last`.
+    """
+    began = status.st_mtime_ns // 1000
     try:
         with opened(path) as file:
-            found = _TIME.search(file.read(HEAD_BYTES).partition(b"\n")[0])
-    except UNREADABLE:
-        found = None
-    began = int(float(found[0]) * 1_000_000) if found else status.st_mtime_ns // 1000
+            if found := _TIME.search(file.read(HEAD_BYTES).partition(b"\n")[0]):
+                began = int(float(found[0]) * 1_000_000)
+    except UNREADABLE as error:
+        if not (last or is_damage(error)):
+            began = 0
     return began, status.st_mtime_ns
 
 

@@ -1,18 +1,22 @@
 """The journal source: Asterisk's files through growth, rotation, truncation and crashes."""
 
 import asyncio
+import builtins
 import bz2
+import errno
 import gzip
 import lzma
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.source import Position
+from gateway.asterisk.tail import Chunk
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
 from tests.unit.asterisk.test_rows import line
 
@@ -70,6 +74,18 @@ def pack(path: Path, how: Callable[[bytes], bytes], suffix: str) -> None:
     """As log rotation does it, but for the time of the file, which is now."""
     path.with_name(path.name + suffix).write_bytes(how(path.read_bytes()))
     path.unlink()
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Opening it fails as for want of rights, which root never is."""
+    opened = builtins.open
+
+    def refused(file: Any, *how: Any) -> Any:
+        if Path(file) == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return opened(file, *how)
+
+    monkeypatch.setattr("builtins.open", refused)
 
 
 @pytest.fixture
@@ -227,6 +243,96 @@ async def test_a_packed_file_that_is_cut_off_is_told_as_a_gap(journal: Journal) 
     assert found[-1] == 300
     assert [type(row) for row in batch.rows[-2:]] == [Gap, CelRow]
     assert batch.lost
+
+
+@pytest.mark.parametrize("name", ["Master.csv", "Master.csv.1", "Master.csv.2"])
+async def test_a_file_whose_rights_are_wrong_is_told_and_waited_for(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What stands before it is given; of what stands after it nothing, until the rights are mended."""
+    journal.write(cel(1), cel(2))
+    journal.positions.update((await journal.source.read({}, 1)).positions)
+    journal.rotate(".2")
+    journal.write(cel(3))
+    journal.rotate(".1")
+    journal.write(cel(4))
+    before = ["Master.csv.2", "Master.csv.1", "Master.csv"].index(name)
+    with monkeypatch.context() as patch:
+        refuse(patch, journal.directory / name)
+        for expected in [2, 3][:before]:
+            batch = await journal.source.read(journal.positions, 1)
+            assert [row.unique_id for row in batch.rows if isinstance(row, CelRow)] == [f"{BASE}.{expected}"]
+            journal.positions.update(batch.positions)
+        with pytest.raises(PermissionError):
+            await journal.source.read(journal.positions, 1)
+    assert await journal.numbers() == [2, 3, 4][before:]
+
+
+async def test_a_queue_log_whose_rights_are_wrong_is_told_and_waited_for(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.write(queue(1), path=journal.queue)
+    await journal.read()
+    journal.queue.rename(journal.directory / "queue_log.1")
+    journal.write(queue(2), path=journal.queue)
+    with monkeypatch.context() as patch:
+        refuse(patch, journal.queue)
+        with pytest.raises(PermissionError):
+            await journal.source.read(journal.positions, 1)
+    assert len(await journal.read()) == 1
+
+
+async def test_what_is_no_file_is_not_read_though_it_is_named_like_one(journal: Journal) -> None:
+    journal.write(cel(1))
+    await journal.read()
+    journal.write(cel(2))
+    journal.rotate()
+    (journal.directory / "Master.csv.old").mkdir()
+    os.mkfifo(journal.directory / "Master.csv.pipe")
+    assert await journal.numbers() == [2]
+    journal.write(cel(3))
+    assert await journal.numbers() == [3]
+
+
+@pytest.mark.parametrize("is_made_of_what_is_there", [True, False])
+async def test_an_archive_that_may_not_be_opened_while_it_is_made_holds_up_nothing(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As gzip makes it: for its owner alone until it is whole."""
+    journal.write(cel(1))
+    await journal.read()
+    journal.write(cel(2))
+    archive = journal.directory / "Master.csv.1.gz"
+    archive.write_bytes(gzip.compress(journal.rotate().read_bytes())[:30])
+    journal.write(cel(3))
+    refuse(monkeypatch, archive)
+    assert await journal.numbers() == [2, 3]
+
+
+async def test_an_archive_of_which_nothing_can_be_unpacked_is_passed_and_told_as_a_gap(
+    journal: Journal, is_made_of_what_is_there: bool
+) -> None:
+    """Unless it is still being made, and what it is made of was read."""
+    journal.write(cel(1))
+    await journal.read()
+    rotated = journal.rotate()
+    damaged = journal.directory / ("Master.csv.1.gz" if is_made_of_what_is_there else "Master.csv.0.gz")
+    damaged.write_bytes(gzip.compress(cel(2))[:10])
+    os.utime(damaged, (BASE + 2, BASE + 2))
+    assert await journal.numbers() == []
+    journal.write(cel(3), path=rotated)
+    assert await journal.numbers() == [3]
+    journal.write(cel(4))
+    rows = await journal.read()
+    assert [type(row) for row in rows] == ([CelRow] if is_made_of_what_is_there else [Gap, CelRow])
+
+
+async def test_a_file_of_which_there_is_more_that_cannot_be_had_is_not_asked_for_ever(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.asterisk.tail.Tail.read", lambda *_: Chunk([], "", 0, at_end=False))
+    with pytest.raises(OSError, match="cannot be read on"):
+        await journal.source.read({}, 1)
 
 
 async def test_a_rotated_file_that_ends_in_a_torn_record_is_left_behind(journal: Journal) -> None:
