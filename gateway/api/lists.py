@@ -16,7 +16,7 @@ from gateway.api.auth import Caller, Handler, is_let_in
 from gateway.api.context import context_of
 from gateway.api.directory_of import in_version
 from gateway.api.formats import MEDIA_TYPES, Format, chosen
-from gateway.api.parameters import ListParameters, read
+from gateway.api.parameters import MOST_OFFSET, ListParameters, read
 from gateway.api.problems import Fault, invalid
 from gateway.api.streams import Stream
 from gateway.store import listings
@@ -36,7 +36,7 @@ def rows_of(kind: Kind, model: type[ListParameters]) -> Handler:
 
     async def handler(request: Request, caller: Caller) -> Response:
         context = context_of(request)
-        form = chosen(_form_asked(request), request.headers.get("accept"))
+        form = chosen(_form_asked(request), request.headers.getlist("accept"))
         async with context.pool.acquire() as connection:
             opening = await listings.opening(connection, caller.account)
             known = await in_version(context, connection, opening.directory)
@@ -139,10 +139,11 @@ def _answer(request: Request, kind: Kind, page: listings.Page, asked: ListParame
 
 
 def _next(request: Request, asked: ListParameters, cursor: str) -> dict[str, str]:
-    """Who counts goes on counting; who does not is led by the cursor."""
-    if "offset" in asked.model_fields_set:
-        return next_page.link(request, offset=asked.offset + asked.limit, limit=asked.limit)
-    return next_page.link(request, cursor=cursor)
+    """Who counts goes on counting, as far as that goes; who does not is led by the cursor."""
+    further = asked.offset + asked.limit
+    if "offset" in asked.model_fields_set and further <= MOST_OFFSET:
+        return next_page.link(request, offset=further, limit=asked.limit)
+    return next_page.link(request, offset=None, cursor=cursor)
 
 
 def _is_closed(freshness: listings.Freshness, wanted: Filter) -> bool:

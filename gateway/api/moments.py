@@ -9,7 +9,7 @@ from gateway.calls.instant import datetime_text
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_SPACE_FOR_PLUS = re.compile(r" (?=\d{2}:?\d{2}$)")
+_SPACE_FOR_PLUS = re.compile(r"([\d-]{8,10}[T ]\d\S*) (\d{2}(:?\d{2})?)")
 
 
 class Unreadable(ValueError):
@@ -39,8 +39,10 @@ def _read(text: str, zone: ZoneInfo, days: int, local: bool) -> datetime:
     try:
         if is_date(text):
             return _midnight(date.fromisoformat(text), zone, days)
-        # An unencoded `+` in a query arrives as a space.
-        moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text) if "T" in text else text)
+        text = text.upper()  # RFC 3339 also knows `t` and `z`.
+        if spaced := _SPACE_FOR_PLUS.fullmatch(text):
+            text = f"{spaced[1]}+{spaced[2]}"  # An unencoded `+` in a query arrives as a space.
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is None and local:
             moment = moment.replace(tzinfo=zone)  # Of two times by the same name, the earlier.
         if moment.tzinfo is None:

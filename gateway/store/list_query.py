@@ -320,6 +320,9 @@ class ListQuery:
         elif self._kind == "calls":
             about.append("t.merged_into is null")
         state = {"ended": ["t.state = 'ended'"], "open": ["t.state <> 'ended'"], "all": []}[self._wanted.state]
+        if self._wanted.state == "open" and self._wanted.updated_since is not None and self._kind == "calls":
+            # Who keeps what is open is told that it is no more, of whatever state it is then.
+            state = ["(t.state <> 'ended' or t.merged_into is not null)"]
         seen = [self._seen("t.updated_at", "t.updated_in")] if self._as_of else []
         sources = [_Source(self._table, (*about, *state, *seen), merged_into=merged_into)]
         if self._as_of and self._as_of.amended:

@@ -182,6 +182,7 @@ FILTERS = [
     Filter(state="open"),
     Filter(state="all"),
     Filter(updated_since=datetime(2100, 1, 1, tzinfo=UTC)),
+    Filter(updated_since=datetime(2100, 1, 1, tzinfo=UTC), state="open"),
 ]
 
 

@@ -106,6 +106,35 @@ async def test_what_belongs_to_pages_is_refused_there(client: httpx.AsyncClient)
     assert (await client.get("/v1/calls", headers={"Accept": browser})).json()["data"] == []
 
 
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        (["application/json;q=0, */*"], "text/csv"),
+        (["text/csv;q=0.2,*/*;q=0.1, application/json;q=0"], "text/csv"),
+        (["text/csv;q=0,application/json;q=0.0,*/*;q=0.1"], "application/x-ndjson"),
+        (["application/x-ndjson;q=0, application/json;q=0, application/*, text/csv;q=0.1"], "text/csv"),
+        (["*/*, text/csv"], "application/json"),
+        (["text/csv, */*"], "text/csv"),
+        (["TEXT/CSV;Q=0.9, application/json;q=0.8"], "text/csv"),
+        (["text/csv;q=1.5, application/json"], "text/csv"),
+        (["text/html", "text/csv"], "text/csv"),
+        (["application/jsonl", "text/csv;q=0.5"], "application/x-ndjson"),
+        ([""], "application/json"),
+        (["text/csv;q=0"], None),
+        (["*/*;q=0"], None),
+        (["application/xml", "text/html"], None),
+    ],
+)
+async def test_what_is_liked_best_is_chosen_and_what_is_not_accepted_never(
+    client: httpx.AsyncClient, accept: list[str], form: str | None
+) -> None:
+    answer = await client.get("/v1/calls", headers=[("Accept", line) for line in accept])
+    if form is None:
+        assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+    else:
+        assert answer.headers["content-type"].partition(";")[0] == form
+
+
 async def test_a_few_streams_at_once_and_each_lets_go_of_what_it_held(
     client: httpx.AsyncClient, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

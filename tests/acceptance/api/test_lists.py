@@ -87,6 +87,23 @@ async def test_a_plain_date_is_the_accounts_whole_day(client: httpx.AsyncClient,
     assert ids(await client.get(half_open)) == [three[0].id]
 
 
+@pytest.mark.parametrize(
+    "noon",
+    ["2026-11-03 12:00:00 11:00", "2026-11-03T12:00 11:00", "2026-11-03T12:00:00 1100", "2026-11-03 12:00 11",
+     "20261103T120000 1100", "2026-11-03t01:00:00z", "2026-11-03 01:00:00z", "2026-11-03t12:00:00%2B11:00"],
+)  # fmt: skip
+async def test_an_instant_is_read_in_each_of_its_forms(
+    client: httpx.AsyncClient, three: list[CallRecord], noon: str
+) -> None:
+    assert ids(await client.get(f"/v1/calls?from={noon}&to=2026-11-03T12:00:01%2B11:00")) == [three[0].id]
+
+
+@pytest.mark.parametrize("moment", ["2026-11-03 12:00", "2026-11-03 12:00:00", "12:00 11:00"])
+async def test_what_has_no_offset_gets_none(client: httpx.AsyncClient, moment: str) -> None:
+    response = await client.get("/v1/calls", params={"from": moment})
+    assert [fault["code"] for fault in response.json()["errors"]] == ["unreadable_time"]
+
+
 async def test_who(client: httpx.AsyncClient, acme: Directory, three: list[CallRecord]) -> None:
     for term in (acme.users[1].id, "102", "Bob"):
         assert ids(await client.get("/v1/calls", params={"user": term})) == [three[2].id]
@@ -188,6 +205,43 @@ async def test_a_merged_call_is_found_under_its_old_id(
     for kind in ("calls", "user-calls", "queue-calls"):
         old, new = [ids(await client.get(f"/v1/{kind}?call_id={one.id}")) for one in three[:2]]
         assert old == new != []
+
+
+async def test_whoever_follows_the_open_calls_is_told_of_those_that_merged(
+    client: httpx.AsyncClient, pool: Pool, acme: Directory
+) -> None:
+    going_on, joined = (
+        replace(inbound(acme, instant(NOON) + n), state="in_progress", outcome=None, ended_at=None, duration_ms=None)
+        for n in (0, HOUR)
+    )
+    over = inbound(acme, instant(NOON) + 2 * HOUR)
+    async with pool.acquire() as connection:
+        await calls.write_records(connection, [going_on, joined, over])
+        await calls.write_merged(connection, [("acme", joined.id, going_on.id)])
+    query = "/v1/calls?state=open&updated_since=2026-01-01&sort=oldest_first"
+    rows = (await client.get(query)).json()["data"]
+    assert rows[1:] == [{"id": joined.id, "merged_into": going_on.id}]
+    assert rows[0]["state"] == "in_progress"
+    first = await client.get(f"{query}&limit=1")
+    assert ids(first) + ids(await client.get(first.links["next"]["url"])) == [going_on.id, joined.id]
+    assert ids(await client.get("/v1/calls?state=open")) == [going_on.id]
+    assert ids(await client.get("/v1/user-calls?state=open&updated_since=2026-01-01&sort=oldest_first"))[1:] == [
+        f"{joined.id}-{acme.users[0].id}"
+    ]
+
+
+async def test_the_next_page_by_offset_begins_where_offsets_end_at_most(
+    client: httpx.AsyncClient, three: list[CallRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the cursor goes on from the same row."""
+    monkeypatch.setattr("gateway.api.lists.MOST_OFFSET", 1)
+    by_offset = await client.get("/v1/calls?offset=0&limit=1&user=101&user=102")
+    assert "offset=1" in by_offset.links["next"]["url"]
+    second = await client.get(by_offset.links["next"]["url"])
+    url = second.links["next"]["url"]
+    assert ("offset=" in url, "cursor=" in url) == (False, True)
+    third = await client.get(url)
+    assert [*ids(by_offset), *ids(second), *ids(third)] == [record.id for record in reversed(three)]
 
 
 async def test_another_accounts_calls_do_not_exist(client: httpx.AsyncClient, pool: Pool, acme: Directory) -> None:
