@@ -294,7 +294,6 @@ async def test_what_is_no_file_is_not_read_though_it_is_named_like_one(journal: 
     assert await journal.numbers() == [3]
 
 
-@pytest.mark.parametrize("is_made_of_what_is_there", [True, False])
 async def test_an_archive_that_may_not_be_opened_while_it_is_made_holds_up_nothing(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +308,7 @@ async def test_an_archive_that_may_not_be_opened_while_it_is_made_holds_up_nothi
     assert await journal.numbers() == [2, 3]
 
 
+@pytest.mark.parametrize("is_made_of_what_is_there", [True, False])
 async def test_an_archive_of_which_nothing_can_be_unpacked_is_passed_and_told_as_a_gap(
     journal: Journal, is_made_of_what_is_there: bool
 ) -> None:
