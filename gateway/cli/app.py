@@ -184,6 +184,7 @@ def main() -> None:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        print(f"gateway: {message()}" if "\n" not in message() else message(), file=sys.stderr)
+        if message():  # None where all there was to show is the help.
+            print(f"gateway: {message()}" if "\n" not in message() else message(), file=sys.stderr)
         status = 2
     sys.exit(status)

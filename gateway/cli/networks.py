@@ -1,14 +1,15 @@
 """`gateway networks allow | list | remove`: the allow-list."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.run import Wrong, connection, fail, known, run, show, transaction
+from gateway.cli.run import Wrong, connection, fail, known, line, run, show, transaction
 from gateway.store import audit, networks
 
 app = typer.Typer(no_args_is_help=True, help="From where an account's keys may be used.")
 Account = Annotated[str, typer.Option(help="The account's identifier.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Cidr = Annotated[str, typer.Argument(metavar="CIDR", help="An address or a network, IPv4 or IPv6.")]
 
 
@@ -20,46 +21,53 @@ def _network(text: str) -> networks.Network:
 
 
 @app.command()
-def allow(cidr: Cidr, account: Account, note: Annotated[str, typer.Option()] = "") -> None:
+def allow(cidr: Cidr, account: Account, note: Annotated[str, typer.Option()] = "", as_json: Json = False) -> None:
     """Let a network in."""
 
-    async def work() -> None:
+    async def work() -> networks.AllowedNetwork:
         network = _network(cidr)
+        line("--note", note, least=0)
         async with transaction() as opened:
             if await networks.allow(opened, await known(opened, account), network, note):
                 await audit.record(opened, account, "cli", "network.allowed", str(network), None, {"note": note})
+            present = await networks.list_networks(opened, account)
+            return next(one for one in present if one.network == network)
 
-    run(work)
+    allowed = run(work)
+    if as_json:
+        show([_row(allowed)], as_json=True)
 
 
 @app.command("list")
-def list_(
-    account: Annotated[str | None, typer.Option()] = None, as_json: Annotated[bool, typer.Option("--json")] = False
-) -> None:
+def list_(account: Annotated[str | None, typer.Option()] = None, as_json: Json = False) -> None:
     """The networks that are let in."""
 
     async def work() -> list[networks.AllowedNetwork]:
         async with connection() as opened:
-            return await networks.list_networks(opened, account)
+            return await networks.list_networks(opened, account and await known(opened, account))
 
-    rows = [
-        {"account": one.account, "network": str(one.network), "note": one.note, "created_at": one.created_at}
-        for one in run(work)
-    ]
-    show(rows, as_json=as_json)
+    show([_row(one) for one in run(work)], as_json=as_json)
+
+
+def _row(one: networks.AllowedNetwork) -> dict[str, Any]:
+    return {"account": one.account, "network": str(one.network), "note": one.note, "created_at": one.created_at}
 
 
 @app.command()
-def remove(cidr: Cidr, account: Account) -> None:
+def remove(cidr: Cidr, account: Account, as_json: Json = False) -> None:
     """Let a network in no more."""
 
-    async def work() -> bool:
+    async def work() -> networks.AllowedNetwork | None:
         network = _network(cidr)
         async with transaction() as opened:
-            done = await networks.remove(opened, account, network)
-            if done:
-                await audit.record(opened, account, "cli", "network.removed", str(network))
-            return done
+            present = await networks.list_networks(opened, await known(opened, account))
+            if not await networks.remove(opened, account, network):
+                return None
+            await audit.record(opened, account, "cli", "network.removed", str(network))
+            return next((one for one in present if one.network == network), None)
 
-    if not run(work):
+    removed = run(work)
+    if removed is None:
         fail(f"{cidr} is not on the allow-list of account {account}")
+    if as_json:
+        show([_row(removed)], as_json=True)

@@ -102,6 +102,15 @@ async def transaction() -> AsyncIterator[Connection]:
         yield opened
 
 
+def line(option: str, text: str, *, least: int = 1, most: int = 255) -> str:
+    """A free text as the API takes it. Raises Wrong."""
+    if not least <= len(text) <= most:
+        raise Wrong(f"{option}: has {len(text)} characters; from {least} to {most} are possible")
+    if not text.isprintable():
+        raise Wrong(f"{option}: control characters are not allowed")
+    return text
+
+
 async def known(opened: Connection, account: str) -> str:
     """The account, if a directory of it was applied. Raises UnknownAccount."""
     if not await opened.fetchval("select exists (select from accounts where id = $1)", account):

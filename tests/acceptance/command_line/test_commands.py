@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,7 @@ async def test_keys_are_made_listed_and_revoked(on_postgres: Shell) -> None:
     assert [(entry["actor"], entry["action"], entry["subject"]) for entry in told] == [
         ("cli", "key.revoked", key_id),
         ("cli", "key.created", key_id),
+        ("cli", "directory.applied", "directory.yaml"),
     ]
 
 
@@ -130,7 +132,16 @@ async def test_networks_are_allowed_listed_and_removed(on_postgres: Shell, pool:
     [
         (["keys", "create", "--account", "nobody", "--name", "x"], 1, "no account 'nobody'"),
         (["keys", "create", "--account", "acme", "--name", "x", "--scope", "all"], 2, "there is no scope 'all'"),
+        (["keys", "create", "--account", "acme", "--name", ""], 2, "--name: has 0 characters; from 1 to 255"),
+        (["keys", "create", "--account", "acme", "--name", "x" * 5_000], 2, "--name: has 5000 characters"),
+        (["keys", "create", "--account", "acme", "--name", "a\nb"], 2, "--name: control characters"),
+        (["keys", "list", "--account", "nobody"], 1, "no account 'nobody'"),
         (["networks", "allow", "--account", "acme", "the office"], 2, "'the office' is neither"),
+        (["networks", "allow", "--account", "acme", "10.0.0.1", "--note", "\x1b[2J"], 2, "--note: control"),
+        (["networks", "list", "--account", "nobody"], 1, "no account 'nobody'"),
+        (["networks", "remove", "--account", "nobody", "10.0.0.1"], 1, "no account 'nobody'"),
+        (["console", "login", "--account", "acme", "--login", ""], 2, "--login: has 0 characters"),
+        (["console", "login", "--account", "acme", "--login", "x" * 201], 2, "--login: has 201 characters"),
     ],
 )
 async def test_what_is_wrong_is_one_line(on_postgres: Shell, arguments: list[str], status: int, told: str) -> None:
@@ -138,6 +149,38 @@ async def test_what_is_wrong_is_one_line(on_postgres: Shell, arguments: list[str
     assert done.status == status
     assert done.errors.startswith(f"gateway: {told}")
     assert done.errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("group", [[], ["keys"], ["networks"], ["console"], ["gaps"]])
+async def test_without_a_command_there_is_the_help_and_nothing_else(shell: Shell, group: list[str]) -> None:
+    done = await shell.run(*group)
+    assert (done.status, done.errors) == (2, "")
+    assert "Usage: " in done.output
+
+
+async def test_what_is_made_and_taken_back_is_told_to_scripts(on_postgres: Shell) -> None:
+    async def told(*arguments: str) -> dict[str, Any]:
+        done = await on_postgres.run(*arguments, "--json")
+        assert done.status == 0, done.errors
+        [one] = json.loads(done.output)
+        return dict(one)
+
+    await on_postgres.run("apply", DIRECTORY)
+    account = ("--account", "acme")
+    scopes = ("--scope", "events:read", "--scope", "calls:read", "--scope", "events:read")
+    key = await told("keys", "create", *account, "--name", "crm", *scopes, "--expires", "2126-01-31")
+    assert key["key"].startswith(f"gw_live_{key['id']}_")
+    assert (key["account"], key["name"], key["scopes"]) == ("acme", "crm", ["calls:read", "events:read"])
+    assert key["expires_at"] == "2126-02-01 00:00:00+00:00"
+    revoked = await told("keys", "revoke", key["id"])
+    assert (revoked["id"], revoked["revoked_at"] is None) == (key["id"], False)
+    assert "key" not in revoked
+    for _ in range(2):
+        allowed = await told("networks", "allow", *account, "10.1.2.3/24", "--note", "office")
+        assert (allowed["network"], allowed["note"]) == ("10.1.2.0/24", "office")
+    assert await told("networks", "remove", *account, "10.1.2.0/24") == allowed
+    login = await told("console", "login", *account)
+    assert (login["account"], login["login"], len(login["password"])) == ("acme", "admin", 20)
 
 
 async def test_a_command_that_does_not_exist_is_wrong_use(shell: Shell) -> None:
