@@ -112,7 +112,13 @@ class JournalSource:
     def _read_cel(self, position: Position | None, limit: int) -> _Reading:
         reading = _Reading(position)
         while not reading.at_end and len(reading.rows) < limit:
-            chunk = self._cel.read(reading.position)
+            try:
+                chunk = self._cel.read(reading.position)
+            except OSError:
+                if reading.position == position:
+                    raise
+                # What stands before is given first.
+                return reading
             reading.skipped += chunk.skipped
             if chunk.lost:
                 log.error("the CEL journal was cut or replaced before it was read to its end")
