@@ -14,7 +14,7 @@ decided row by row, so that they do not depend on how rows were batched.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TypeAlias
@@ -73,6 +73,27 @@ class Changes:
     opened: tuple[str, ...]
     closed: tuple[str, ...]
     failures: tuple[tuple[str, str], ...] = ()
+
+    def calls(self) -> set[tuple[str, str]]:
+        """(account, id) of the calls of which this tells."""
+        of_records = {(record.account, record.id) for record in self.records if record.account is not None}
+        return (
+            of_records
+            | {(account, old) for account, old, _ in self.merged}
+            | {(event.account, event.call_id) for event in self.events}
+        )
+
+    def of(self, calls: Collection[tuple[str, str]]) -> "Changes":
+        """What is told of these calls (account, id). What is open or closed is left out: it is a matter of all."""
+        ids = {call_id for _, call_id in calls}
+        return Changes(
+            tuple(record for record in self.records if (record.account, record.id) in calls),
+            tuple(merged for merged in self.merged if merged[:2] in calls),
+            tuple(event for event in self.events if (event.account, event.call_id) in calls),
+            (),
+            (),
+            tuple(failure for failure in self.failures if failure[0] in ids),
+        )
 
 
 class Fold:
@@ -150,6 +171,13 @@ class Fold:
         self._touched = {}
         self._records, self._merged, self._events, self._closed, self._failures = [], [], [], [], []
         return changes
+
+    def put_back(self, changes: Changes) -> None:
+        """What a drain gave and nobody was told is given by the next, before all else."""
+        self._records[:0] = changes.records
+        self._merged[:0] = changes.merged
+        self._events[:0] = changes.events
+        self._failures[:0] = changes.failures
 
     # ── rows ────────────────────────────────────────────────────────────────
 

@@ -126,7 +126,11 @@ class Writer:
         return _Folded(rows, fold.drain(), batch.positions, fold.open_calls, fold.unowned - unowned_before)
 
     async def _restored(self) -> Fold:
-        """The rows of open calls, folded again, told to nobody."""
+        """The rows of open calls, folded again. Of a call that has an account only now, nobody was told yet.
+
+        So it is with the first directory of an account, applied during its calls. What is to be told of them is
+        committed with the next batch.
+        """
         connection, node = self._connection, self._node
         history = DirectoryHistory(await directories.history(connection, node))
         fold = Fold(node, history.at, to_e164)
@@ -138,7 +142,8 @@ class Writer:
             fold.take(row)
             if not number % ROWS_IN_ONE_GO:
                 await asyncio.sleep(0)
-        fold.drain()
+        changes = fold.drain()
+        fold.put_back(changes.of(changes.calls() - await calls.recorded(connection, changes.calls())))
         return fold
 
     def _unknown(self, rows: Sequence[Row]) -> set[str]:

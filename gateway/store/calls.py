@@ -4,9 +4,10 @@ Only ingest writes here. A row that did not change is not written, so that `upda
 the truth; `revision` grows when a record that was settled changes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from gateway.calls.document import call_text, user_call_text, visit_duration_ms, visit_text
 from gateway.calls.instant import to_datetime
@@ -14,6 +15,12 @@ from gateway.calls.record import CallRecord, DomainEvent
 from gateway.calls.rows import Instant
 from gateway.calls.views import user_calls
 from gateway.store.connection import Connection
+
+RECORDED = """
+select account_id, id from unnest($1::text[], $2::uuid[]) as w (account_id, id)
+where exists (select from calls c where c.account_id = w.account_id and c.id = w.id)
+   or exists (select from call_aliases a where a.account_id = w.account_id and a.alias = w.id)
+"""
 
 UPSERT_CALL = """
 insert into calls (account_id, id, node, linked_ids, state, direction, outcome, caller_number, callee_number,
@@ -83,6 +90,12 @@ update calls c set merged_into = w.into_id, state = 'ended', updated_at = now()
 from unnest($1::text[], $2::uuid[], $3::uuid[]) as w (account_id, id, into_id)
 where c.account_id = w.account_id and c.id = w.id
 """
+
+
+async def recorded(connection: Connection, calls: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the calls (account, id) of which there is a record, or was one before it joined another call."""
+    found = await connection.fetch(RECORDED, [account for account, _ in calls], [UUID(call_id) for _, call_id in calls])
+    return {(row["account_id"], str(row["id"])) for row in found}
 
 
 async def write_records(connection: Connection, records: Sequence[CallRecord]) -> None:
