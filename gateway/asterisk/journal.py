@@ -17,7 +17,7 @@ from gateway.asterisk.noted_steps import NotedSteps
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Chunk, Tail
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, Row, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class _Reading:
 class JournalSource:
     """See `source.Source`. Either file may be missing, or come later."""
 
+    streams = (CEL, QUEUE)
+
     def __init__(
         self,
         cel_path: Path,
@@ -56,6 +58,12 @@ class JournalSource:
         self._news = asyncio.Event()
         self._at_end: dict[type[Row], Row] = {}
         self._steps = NotedSteps()
+
+    def begin_after(self, at: Instant) -> None:
+        """See `source.Source`: it begins with the oldest file that was written after."""
+        for tail in (self._cel, self._queue):
+            if tail is not None:
+                tail.begin_after(at)
 
     async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         """See `source.Source`."""

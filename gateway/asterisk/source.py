@@ -8,11 +8,11 @@ was read and not committed is read again. Only the one batch that is being commi
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.calls.rows import ChannelsAlive, ClockStep, Row, Watermark
+from gateway.calls.rows import ChannelsAlive, ClockStep, Instant, Row, Watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ class Batch:
 
 class Source(Protocol):
     """One node's rows, in order."""
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """All that there may be in its positions."""
+
+    def begin_after(self, at: Instant) -> None:
+        """Of a stream without a position, what was written before may be left out; `read` gives all after."""
 
     async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         """About `limit` rows from `positions` on ({}: from the beginning). Never waits for more.

@@ -113,11 +113,16 @@ class SpoolWriter:
 class SpoolSource:
     """Reads what a SpoolWriter of this or another process wrote."""
 
+    streams = (STREAM,)
+
     def __init__(self, directory: Path, poll_seconds: float = POLL_SECONDS) -> None:
         self._directory = directory
         self._poll = poll_seconds
         self._news = asyncio.Event()
         self._seen: tuple[int, int] | None = None
+
+    def begin_after(self, at: Instant) -> None:
+        """It is short; all of it is given."""
 
     async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:  # noqa: ARG002
         """See `source.Source`."""

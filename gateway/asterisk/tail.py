@@ -18,6 +18,7 @@ from pathlib import Path
 
 from gateway.asterisk.packed import NOT_READ, UNREADABLE, Unpacking, is_damage, is_packed, opened
 from gateway.asterisk.source import Position
+from gateway.calls.rows import Instant
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ READ_BYTES = 1 << 20
 MAX_RECORD_BYTES = 1 << 16
 HEAD_BYTES = 64
 ROTATION_GRACE_SECONDS = 1.0
+WRITTEN_LATE = 10_000_000
+"""Microseconds: by so much the time of a file may be before that of its last record, packed by what tool ever."""
+
 LOOKS = 3
 """A file that is renamed between being listed and being opened is found at the next look."""
 
@@ -74,6 +78,11 @@ class Tail:
         self._clock = clock
         self._seen: tuple[int, int] | None = None
         self._packed = Unpacking()
+        self._since: Instant | None = None
+
+    def begin_after(self, at: Instant) -> None:
+        """Reading from no position begins with the oldest file that was written after `at`, rotated or not."""
+        self._since = at
 
     def read(self, position: Position | None) -> Chunk:
         """At most READ_BYTES from `position` on (None: from the file's beginning), never across files.
@@ -86,7 +95,7 @@ class Tail:
         """
         self._seen = self._state()
         if position is None:
-            return self._read_path(self._path, 0, lost=False)
+            return self._begun(self._first(), lost=False) or self._read_path(self._path, 0, lost=False)
         path = next((found for _ in range(LOOKS) if (found := self._find(position))), None)
         if path is None:
             if self._seen is None:
@@ -103,24 +112,49 @@ class Tail:
             chunk.at_end = False
             return chunk
         lost = is_packed(path) and self._packed.broken
-        for next_one in following:
+        try:
+            return self._begun(following, lost=lost, torn=chunk.torn) or chunk
+        except FileNotFoundError:
+            # Renamed meanwhile: the next look finds it.
+            return chunk
+
+    def _begun(self, paths: list[Path], *, lost: bool, torn: bool = False) -> Chunk | None:
+        """The beginning of the first of these that can be read at all; None if there is none.
+
+        Raises: OSError: it cannot be opened.
+        """
+        for path in paths:
             try:
-                identity = _identified(next_one)
+                identity = _identified(path)
             except FileNotFoundError:
-                # Renamed meanwhile: the next look finds it.
-                return chunk
+                raise
             except OSError:
-                if _is_being_packed(next_one):
+                if _is_being_packed(path):
                     continue
                 raise
             if identity is not None:
-                return Chunk([], identity, 0, at_end=False, lost=lost, skipped=int(chunk.torn))
-            lost |= not _is_being_packed(next_one)
-        return chunk
+                return Chunk([], identity, 0, at_end=False, lost=lost, skipped=int(torn))
+            lost |= not _is_being_packed(path)
+        return None
+
+    def _first(self) -> list[Path]:
+        """The files to begin with, in order; none: with the one that is being written."""
+        if self._since is None:
+            return []
+        since, head = (self._since - WRITTEN_LATE) * 1000, _head(self._path)
+        found = [
+            (path, status)
+            for path, status in self._siblings()
+            # Of the one that is being written a copy may be there.
+            if status.st_size
+            and status.st_mtime_ns >= since
+            and (path == self._path or not head or _head(path) != head)
+        ]
+        return [path for _, path, _ in self._in_order(found)]
 
     def unread(self, position: Position | None) -> int:
         """About how many bytes come after it: of packed files those that they take as such."""
-        path = self._path if position is None else self._find(position)
+        path = next(iter(self._first()), None) if position is None else self._find(position)
         if path is None:
             path = self._path
         try:
@@ -219,17 +253,25 @@ class Tail:
             return []
         own, head = os.stat(path), _head(path)
         written = _written(path, own)
-        dated = [
-            (_written(other, status, last=other == self._path), other == self._path, other, status)
+        # The same, copied or packed, is not what follows it.
+        others = [
+            (other, status)
             for other, status in self._siblings()
-            # The same, copied or packed, is not what follows it.
             if status.st_ino != own.st_ino and status.st_size > 0 and not (head and _head(other) == head)
         ]
         return [
             (other, status)
-            for when, _, other, status in sorted(dated, key=lambda one: one[:3])
+            for when, other, status in self._in_order(others)
             if (when > written if when[0] else when[1] > own.st_mtime_ns)
         ]
+
+    def _in_order(self, files: list[tuple[Path, os.stat_result]]) -> list[tuple[tuple[int, int], Path, os.stat_result]]:
+        """As they were written, each with `_written`."""
+        dated = [
+            (_written(path, status, last=path == self._path), path == self._path, path, status)
+            for path, status in files
+        ]
+        return [(when, path, status) for when, _, path, status in sorted(dated, key=lambda one: one[:3])]
 
     def _read_path(self, path: Path, offset: int, *, lost: bool) -> Chunk:
         try:

@@ -12,13 +12,14 @@ import structlog
 from gateway.asterisk.source import Batch, Position, Source
 from gateway.asterisk.spool import SpoolSource
 from gateway.calls.instant import to_text
-from gateway.calls.rows import Gap, Instant, Row
+from gateway.calls.rows import Gap, Row
 from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
 from gateway.ingest.progress import Progress
 from gateway.ingest.refusals import REFUSALS
+from gateway.ingest.told_before import ToldBefore, told_before
 from gateway.ingest.writer import Writer
-from gateway.store import calls, placed, positions, raw_rows
+from gateway.store import calls, placed, positions
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool, told_to_end
 from gateway.store.errors import Fenced
 
@@ -118,12 +119,17 @@ class Ingest:
 
     async def _write_what_comes(self, connection: Connection, writer: Writer) -> None:
         where = self._until = await positions.load(connection, self._node)
-        others: Instant | None = None
         missed: list[Row] = []
+        told = await self._told_by_another(connection)
+        if told is not None:
+            # Where this source was read to once lies before, in a file that may be gone.
+            where = self._until = {}
+            self._source.begin_after(told.until)
         if self._spool is not None:
             taken_up = await self._spool.take_up(connection, where)
-            where, others = dict(taken_up.positions), taken_up.missed_since
-            missed = [] if others is None else [Gap(others)]
+            where = dict(taken_up.positions)
+            if taken_up.missed_since is not None:
+                missed, told = [Gap(taken_up.missed_since)], await told_before(connection, self._node)
         self.progress.running, self.progress.last_error = True, None
         checked_at = 0.0
         loop = asyncio.get_running_loop()
@@ -136,14 +142,12 @@ class Ingest:
             except OSError:
                 await writer.settle()  # What could be read before is no worse for it.
                 raise
-            if others is None and batch.positions:
-                others = await self._rows_of_another_source(connection, batch)
-            if others:
-                batch = replace(batch, rows=[row for row in batch.rows if row.at > others])
+            if told is not None and batch.positions:
+                batch = told.without(batch)
                 if not batch.rows and not batch.at_end:
                     where = dict(batch.positions)
                     continue
-                others = 0
+                told = None if told.is_over else told
             if missed:
                 batch, missed = replace(batch, rows=[*missed, *batch.rows], lost=True), []
             if batch.rows or dict(batch.positions) != dict(where):
@@ -188,16 +192,15 @@ class Ingest:
                 "ingest.behind", node=self._node, rows=progress.rows, read_until=until, bytes=progress.unread_bytes
             )
 
-    async def _rows_of_another_source(self, connection: Connection, batch: Batch) -> Instant:
-        """Until when the rows were read from another source, if it was one until now; else 0.
+    async def _told_by_another(self, connection: Connection) -> ToldBefore | None:
+        """The rows that were read from another source, if it was one until now.
 
-        A journal that is set later holds the rows that AMI told before: they are not counted again.
         Nothing is committed before the first row that is new, so that a restart passes over them too.
         """
         newest = await positions.newest_stream(connection, self._node)
-        if newest is None or newest in batch.positions:
-            return 0
-        return await raw_rows.youngest(connection, self._node) or 0
+        if newest is None or newest in self._source.streams:
+            return None
+        return await told_before(connection, self._node)
 
     async def _fail_overdue(self, connection: Connection, read_at: datetime, alive: frozenset[str]) -> None:
         """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline.

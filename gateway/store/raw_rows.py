@@ -10,6 +10,9 @@ from gateway.calls.row_json import row_from_json, row_to_json
 from gateway.calls.rows import CelRow, ChannelsAlive, Instant, QueueRow, Row
 from gateway.store.connection import Connection
 
+LATELY = 1_000_000
+"""Microseconds within which rows may come in another order than that of their times."""
+
 
 async def append(connection: Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
     """Store `rows` as `first_seq`, `first_seq + 1`, … of the node."""
@@ -48,6 +51,17 @@ async def youngest(connection: Connection, node: str) -> Instant | None:
     """When the node's youngest row of a channel was."""
     at = await connection.fetchval("select max(at) from raw_rows where node = $1 and unique_id <> ''", node)
     return None if at is None else from_datetime(at)
+
+
+async def lately(connection: Connection, node: str, youngest: Instant) -> list[CelRow]:
+    """The node's rows of channels of the last second before its youngest."""
+    records = await connection.fetch(
+        "select row::text as row from raw_rows where node = $1 and linked_id <> '' and at >= $2",
+        node,
+        to_datetime(youngest - LATELY),
+    )
+    rows = (row_from_json(record["row"].encode()) for record in records)
+    return [row for row in rows if isinstance(row, CelRow)]
 
 
 async def last_text(connection: Connection, node: str) -> tuple[str, Instant] | None:

@@ -14,7 +14,7 @@ from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory, Outbound
 from gateway.calls.identity import uuid7
 from gateway.calls.instant import from_datetime, to_text
-from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
+from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, Row, Watermark
 from gateway.ingest import Ingest
 from gateway.ingest.progress import Progress
 from gateway.store import originations
@@ -29,7 +29,9 @@ class Rows:
     """A source that gives its rows in batches of `size`, by number."""
 
     def __init__(self, feed: Sequence[Row], size: int, stream: str = "spool") -> None:
-        self.feed, self.size, self.stream = feed, size, stream
+        self.feed, self.size, self.stream, self.streams = feed, size, stream, (stream,)
+
+    def begin_after(self, at: Instant) -> None: ...
 
     async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         start = positions[self.stream].byte_offset if self.stream in positions else 0

@@ -1,0 +1,51 @@
+"""The rows that another source gave until now: a journal that is set later holds those that AMI told, and the reverse.
+
+They are passed over, as nothing is to count twice.
+"""
+
+from dataclasses import replace
+
+from gateway.asterisk.source import Batch
+from gateway.calls.rows import CelRow, Instant, Row
+from gateway.store import raw_rows
+from gateway.store.connection import Connection
+
+Key = tuple[str, Instant, str]
+
+
+class ToldBefore:
+    """What was stored of the node until now, as far as it tells which rows of this source are new.
+
+    Rows come only nearly in order of their times: those of the last second are looked up one by one, as another
+    source may have ended before a row that is a little older than the last it told. But facts of queues, of which
+    each source has times of its own, are told by their time alone.
+    """
+
+    def __init__(self, until: Instant, lately: frozenset[Key]) -> None:
+        self.until = until
+        self._lately = lately
+        self.is_over = False
+
+    def without(self, batch: Batch) -> Batch:
+        """The batch with its new rows alone; `is_over` once none that was told can come any more."""
+        self.is_over = batch.at_end or any(
+            isinstance(row, CelRow) and row.at > self.until + raw_rows.LATELY for row in batch.rows
+        )
+        return replace(batch, rows=[row for row in batch.rows if self._is_new(row)])
+
+    def _is_new(self, row: Row) -> bool:
+        if row.at > self.until:
+            return True
+        return isinstance(row, CelRow) and row.at >= self.until - raw_rows.LATELY and _key(row) not in self._lately
+
+
+async def told_before(connection: Connection, node: str) -> ToldBefore | None:
+    """None where nothing is stored of the node."""
+    until = await raw_rows.youngest(connection, node)
+    if until is None:
+        return None
+    return ToldBefore(until, frozenset(map(_key, await raw_rows.lately(connection, node, until))))
+
+
+def _key(row: CelRow) -> Key:
+    return row.event, row.at, row.unique_id

@@ -1,0 +1,166 @@
+"""A node whose rows come from AMI, then from the journal, and back: each call once, and none left out between."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.asterisk.cel_csv import cel_row
+from gateway.asterisk.journal import JournalSource
+from gateway.asterisk.source import Source
+from gateway.asterisk.spool import SpoolSource, SpoolWriter
+from gateway.calls.directory import Directory
+from gateway.ingest import Ingest
+from gateway.store.connection import Pool
+from tests.unit.asterisk.test_journal import BASE
+from tests.unit.asterisk.test_rows import line
+
+EVENTS = ("CHAN_START", "HANGUP", "CHAN_END", "LINKEDID_END")
+
+
+class Pbx:
+    """What Asterisk writes into its journal, and what of it AMI tells."""
+
+    def __init__(self, directory: Path) -> None:
+        self.journal = directory / "log" / "Master.csv"
+        self.spool = directory / "spool"
+        self.journal.parent.mkdir()
+
+    def carries(self, number: int, *, heard: bool = False) -> None:
+        """A call from second `number` on."""
+        self.writes([record(number + place, number, event) for place, event in enumerate(EVENTS)], heard=heard)
+
+    def writes(self, records: Sequence[bytes], *, heard: bool = False) -> None:
+        with self.journal.open("ab") as file:
+            file.writelines(one + b"\n" for one in records)
+        row = cel_row(records[-1])
+        assert row is not None
+        os.utime(self.journal, ns=(0, row.at * 1000))
+        if heard:
+            self.tells(records)
+
+    def tells(self, records: Sequence[bytes]) -> None:
+        writer = SpoolWriter(self.spool)
+        for one in records:
+            row = cel_row(one)
+            assert row is not None
+            assert writer.append(row)
+        writer.close()
+
+    def rotates(self, number: int) -> None:
+        self.journal.rename(self.journal.with_name(f"Master.csv.{number}"))
+
+
+def record(second: float, number: int, event: str) -> bytes:
+    return line(
+        eventtype=event, eventtime=f"{BASE + second:.6f}", uniqueid=f"{BASE}.{number}", linkedid=f"{BASE}.{number}"
+    )
+
+
+@pytest.fixture
+def pbx(tmp_path: Path) -> Pbx:
+    return Pbx(tmp_path)
+
+
+@asynccontextmanager
+async def reading(pool: Pool, source: Source) -> AsyncIterator[Ingest]:
+    ingest = Ingest(pool, "pbx1", source)
+    task = asyncio.create_task(ingest.run())
+    try:
+        yield ingest
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def read_to_end(pool: Pool, source: Source) -> None:
+    async with reading(pool, source) as ingest, asyncio.timeout(20):
+        while not ingest.progress.caught_up:
+            await asyncio.sleep(0.01)
+
+
+async def stored(pool: Pool) -> list[int]:
+    """The numbers of the calls, one for each row, in order."""
+    found = await pool.fetch("select unique_id from raw_rows where linked_id <> '' order by seq")
+    return [int(one["unique_id"].rpartition(".")[2]) for one in found]
+
+
+async def gaps(pool: Pool) -> int:
+    return int(await pool.fetchval("select count(*) from nodes where gap_at is not null"))
+
+
+async def test_what_was_rotated_before_the_journal_was_set_is_read(pool: Pool, acme: Directory, pbx: Pbx) -> None:
+    """But not what AMI told, however often it was rotated."""
+    pbx.carries(1)
+    pbx.rotates(3)
+    damaged = pbx.journal.with_name("Master.csv.4.gz")
+    damaged.write_bytes(b"none")
+    os.utime(damaged, (BASE, BASE))
+    pbx.carries(100, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.carries(200)
+    pbx.rotates(2)
+    pbx.carries(300)
+    pbx.rotates(1)
+    pbx.carries(400)
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [number for number in (100, 200, 300, 400) for _ in EVENTS]
+    assert not await gaps(pool)
+
+
+async def test_there_and_back_over_rotations(pool: Pool, acme: Directory, pbx: Pbx) -> None:
+    """Also where the file is gone to which the journal was read before."""
+    pbx.carries(100)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.carries(200, heard=True)
+    pbx.rotates(9)
+    pbx.carries(300, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.carries(400)
+    pbx.rotates(8)
+    pbx.journal.with_name("Master.csv.9").unlink()
+    pbx.carries(500)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.rotates(7)
+    pbx.carries(600, heard=True)
+    for _ in range(2):
+        await read_to_end(pool, SpoolSource(pbx.spool))
+    assert await stored(pool) == [number for number in range(100, 601, 100) for _ in EVENTS]
+    assert not await gaps(pool)
+
+
+async def test_a_node_of_which_nothing_was_ever_stored_begins_with_the_file_that_is_written(
+    pool: Pool, acme: Directory, pbx: Pbx
+) -> None:
+    pbx.carries(100)
+    pbx.rotates(1)
+    pbx.carries(200)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [200] * len(EVENTS)
+
+
+@pytest.mark.parametrize("rotated", [True, False])
+async def test_a_row_that_is_a_little_older_than_the_last_that_was_told_is_new_all_the_same(
+    pool: Pool, acme: Directory, pbx: Pbx, rotated: bool
+) -> None:
+    first = [record(100, 1, "CHAN_START"), record(100.004, 2, "CHAN_START")]
+    second = [record(100.003, 1, "HANGUP"), record(100.006, 2, "HANGUP")]
+    pbx.writes(first, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.writes(second[:1])
+    if rotated:
+        pbx.rotates(1)
+    pbx.writes(second[1:])
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [1, 2, 1, 2]
+    third = [record(100.005, 1, "CHAN_END"), record(100.007, 2, "CHAN_END")]
+    pbx.writes(third)
+    pbx.tells([*first, *second, *third])
+    for _ in range(2):
+        await read_to_end(pool, SpoolSource(pbx.spool))
+    assert await stored(pool) == [1, 2, 1, 2, 1, 2]
