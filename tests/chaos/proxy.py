@@ -123,9 +123,11 @@ class AmiProxy:
                 await writer.drain()
 
     async def _to_gateway(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        rest = b""
+        rest, read_at = b"", time.time()
         with contextlib.suppress(OSError):
             while data := await reader.read(PIECE):
+                # Of what Asterisk has said since it was last listened to, nothing has come through yet.
+                since, read_at = read_at, time.time()
                 while self.stalled or (self.hold_answers_to_it and session.placing):
                     await asyncio.sleep(0.01)
                 # Whole frames, so that what is put between them is between them.
@@ -136,16 +138,19 @@ class AmiProxy:
                         writer.write(whole[: len(whole) // 2])
                         return
                 # The greeting is a line, no frame.
-                await self._write(session, writer, whole + mark if mark else b"")
+                await self._write(session, writer, whole + mark if mark else b"", since)
                 if not session.surveyed and session.listens and b"CoreShowChannelsComplete" in whole:
                     session.surveyed = time.time()
                 if rest.startswith(b"Asterisk Call Manager") and not mark:
-                    await self._write(session, writer, rest)
+                    await self._write(session, writer, rest, since)
                     rest = b""
+                if not self.stalled:
+                    session.silent = 0.0
 
-    async def _write(self, session: Session, writer: asyncio.StreamWriter, data: bytes) -> None:
+    async def _write(self, session: Session, writer: asyncio.StreamWriter, data: bytes, since: float) -> None:
         place = 0
         while place < len(data) and self.trickling:
+            session.silent = session.silent or since
             writer.write(data[place : place + 1])
             place += 1
             await asyncio.sleep(TRICKLE_SECONDS)
