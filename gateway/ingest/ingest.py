@@ -146,6 +146,7 @@ class Ingest:
                 batch = told.without(batch)
                 if not batch.rows and not batch.at_end:
                     where = dict(batch.positions)
+                    await asyncio.sleep(0)
                     continue
                 told = None if told.is_over else told
             if missed:

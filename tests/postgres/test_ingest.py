@@ -201,6 +201,36 @@ async def test_a_journal_that_is_set_later_doubles_nothing(pool: Pool, acme: Dir
     assert [r["revision"] for r in await pool.fetch("select revision from calls")] == [1, 1]
 
 
+async def test_others_have_their_turn_while_rows_that_were_told_before_are_passed_over(
+    pool: Pool, acme: Directory
+) -> None:
+    turns = 0
+    seen: list[int] = []
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    class Long(Rows):
+        async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
+            seen.append(turns)
+            asyncio.get_running_loop().call_soon(turn)
+            return await super().read(positions, limit)
+
+    feed = rows(ANSWERED)
+    await read_all(pool, feed)
+    ingest = Ingest(pool, "pbx1", Long(feed, 1, "journal"))
+    task = asyncio.create_task(ingest.run())
+    try:
+        async with asyncio.timeout(20):
+            while not ingest.progress.caught_up:
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert seen[: len(feed)] == list(range(len(feed)))
+
+
 async def test_a_call_that_asterisk_took_with_it_is_lost_once(pool: Pool, acme: Directory) -> None:
     feed: list[Row] = list(rows(ANSWERED)[:7])
     await read_all(pool, feed)
