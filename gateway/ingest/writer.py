@@ -6,6 +6,7 @@ is then ahead of the database by that one batch; where the commit fails, both ar
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +20,7 @@ from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.ingest.progress import Progress
 from gateway.ingest.refusals import by_call, together, write_apart
 from gateway.numbering import to_e164
-from gateway.store import calls, directories, placed, positions, raw_rows
+from gateway.store import calls, directories, placed, positions, raw_rows, restoring
 from gateway.store.connection import Connection
 
 ROWS_IN_ONE_GO = 50
@@ -135,13 +136,14 @@ class Writer:
         history = DirectoryHistory(await directories.history(connection, node))
         fold = Fold(node, history.at, to_e164)
         self._known.clear()
-        fold.know_over(await raw_rows.lately_over(connection, node, OVER_ROWS))
-        rows = await raw_rows.rows_of_open_calls(connection, node)
-        await self._know_originations(fold, rows)
-        for number, row in enumerate(rows, 1):
-            fold.take(row)
-            if not number % ROWS_IN_ONE_GO:
-                await asyncio.sleep(0)
+        fold.know_over(await restoring.lately_over(connection, node, OVER_ROWS))
+        async with aclosing(restoring.rows_of_open_calls(connection, node)) as slices:
+            async for rows in slices:
+                await self._know_originations(fold, rows)
+                for number, row in enumerate(rows, 1):
+                    fold.take(row)
+                    if not number % ROWS_IN_ONE_GO:
+                        await asyncio.sleep(0)
         changes = fold.drain()
         fold.put_back(changes.of(changes.calls() - await calls.recorded(connection, changes.calls())))
         return fold

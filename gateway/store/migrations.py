@@ -7,6 +7,8 @@ from gateway.store.connection import Connection
 from gateway.store.errors import MigrationChanged
 
 LOCK = 7_413_001
+PATIENCE = 24 * 3_600.0
+"""Seconds that one file may take: an index of all rows, say. So long others wait for it, too."""
 
 
 def directory() -> Path:
@@ -22,7 +24,7 @@ async def migrate(connection: Connection) -> list[str]:
     Raises:
         MigrationChanged: an applied file has another text now.
     """
-    await connection.execute("select pg_advisory_lock($1)", LOCK)
+    await connection.execute("select pg_advisory_lock($1)", LOCK, timeout=PATIENCE)
     try:
         await connection.execute(
             "create table if not exists schema_migrations "
@@ -38,7 +40,7 @@ async def migrate(connection: Connection) -> list[str]:
                     raise MigrationChanged(path.name)
                 continue
             async with connection.transaction():
-                await connection.execute(text)
+                await connection.execute(text, timeout=PATIENCE)
                 await connection.execute(
                     "insert into schema_migrations (name, sha256) values ($1, $2)", path.name, digest
                 )

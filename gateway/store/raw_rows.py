@@ -135,35 +135,3 @@ async def mark_closed(connection: Connection, node: str, linked_ids: Iterable[st
     await connection.execute(
         "delete from open_linked_ids where node = $1 and linked_id = any($2::text[])", node, list(linked_ids)
     )
-
-
-async def lately_over(connection: Connection, node: str, of_rows: int) -> list[str]:
-    """The linked ids of calls that are over, among the node's last `of_rows` rows, those that came last at the end."""
-    records = await connection.fetch(
-        """
-        select linked_id from raw_rows r
-        where node = $1 and seq > (select last_seq from nodes where node = $1) - $2 and linked_id <> ''
-          and row ->> 1 not in ('STREAM_BEGIN', 'STREAM_END')
-          and not exists (select from open_linked_ids o where o.node = r.node and o.linked_id = r.linked_id)
-        group by linked_id order by max(seq)
-        """,
-        node,
-        of_rows,
-    )
-    return [record["linked_id"] for record in records]
-
-
-async def rows_of_open_calls(connection: Connection, node: str) -> list[Row]:
-    """All stored rows that the calls still open were folded from, in order; rows of ended calls are left out."""
-    records = await connection.fetch(
-        """
-        select r.row
-        from raw_rows r
-        where r.node = $1
-          and r.seq >= (select min(first_seq) from open_linked_ids where node = $1)
-          and (r.linked_id = '' or r.linked_id in (select linked_id from open_linked_ids where node = $1))
-        order by r.seq
-        """,
-        node,
-    )
-    return [row_from_json(record["row"].encode()) for record in records]

@@ -1,20 +1,26 @@
 """The fold is made again of what is stored: after a restart, a take-over, and when a directory is applied."""
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from gateway.calls.directory import Directory
-from gateway.calls.rows import Row
+from gateway.calls.instant import to_datetime
+from gateway.calls.rows import CelRow, QueueRow, Row
 from gateway.ingest import Ingest
-from gateway.store import directories, positions
-from gateway.store.connection import Pool
+from gateway.store import directories, partitions, positions, restoring
+from gateway.store.connection import Connection, Pool
 from tests.directories import ACME
 from tests.postgres.test_ingest import CHAIN, Rows, read_all
-from tests.unit.calls.tables import fold, rows
+from tests.unit.calls.tables import START, fold, rows
 from tests.unit.calls.test_direct_calls import ANSWERED
+from tests.unit.calls.test_groups_and_queues import LEFT, QUEUE
 
 
 async def apply(pool: Pool, directory: Directory = ACME) -> None:
@@ -96,3 +102,113 @@ async def test_calls_that_join_are_told_as_if_the_directory_had_always_been_ther
     assert sorted(await told(pool)) == sorted(event.type for event in fold(feed)[1])
     assert await pool.fetchval("select count(*) from call_aliases") == 2
     assert await pool.fetchval("select count(*) from calls where state <> 'ended' and merged_into is null") == 1
+
+
+ENTERED = QueueRow("ENTERQUEUE", START, "1795489263.0", "support", position=1)
+GAVE_UP = QueueRow("ABANDON", START + 4_000_000, "1795489263.0", "support", position=1)
+QUEUED: list[Row] = [ENTERED, *rows(QUEUE + LEFT), GAVE_UP]
+
+
+async def visits(pool: Pool) -> list[dict[str, Any]]:
+    return [json.loads(row["document"]) for row in await pool.fetch("select document from visits")]
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_what_a_queue_told_before_its_channels_first_row_is_not_lost(pool: Pool, applied: bool) -> None:
+    """Committed with another batch; with a restart after each row, or another directory in the middle of the call."""
+    await apply(pool)
+    if applied:
+        await read_all(pool, QUEUED[:4], size=1)
+        await apply(pool, replace(ACME, name="Acme"))
+    else:
+        for end in range(1, len(QUEUED)):
+            await read_all(pool, QUEUED[:end])
+    await read_all(pool, QUEUED)
+    assert [visit["position_at_entry"] for visit in await visits(pool)] == [1]
+    assert await pool.fetchval("select count(*) from open_linked_ids") == 0
+
+
+async def test_what_a_queue_told_long_ago_of_a_channel_that_never_came_is_not_awaited(pool: Pool) -> None:
+    never_came = replace(ENTERED, unique_id="1795489263.9")
+    await read_all(pool, [never_came, *(replace(row, at=row.at + 3_600_000_000) for row in rows(ANSWERED))])
+    async with pool.acquire() as connection:
+        assert [some async for some in restoring.rows_of_open_calls(connection, "pbx1")] == []
+
+
+async def test_what_is_restored_may_take_longer_than_other_statements(pool: Pool, database_url: str) -> None:
+    await read_all(pool, rows(ANSWERED)[:7])
+    impatient = await asyncpg.connect(database_url, command_timeout=0.5)
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("lock table raw_rows in access exclusive mode")
+            restoring_all = asyncio.create_task(_restored_rows(impatient))
+            await asyncio.sleep(1)
+        assert await restoring_all == 7
+    finally:
+        await impatient.close()
+
+
+async def _restored_rows(connection: Connection) -> int:
+    await restoring.lately_over(connection, "pbx1", 1000)
+    return sum([len(some) async for some in restoring.rows_of_open_calls(connection, "pbx1")])
+
+
+DAYS, ROWS_A_DAY, OPEN = 3, 40_000, 20
+
+
+@pytest.fixture
+async def long_open(pool: Pool) -> Pool:
+    """Days of rows, a fifth of them a queue's; `OPEN` calls of the first day are open."""
+    for day in range(DAYS):
+        since = to_datetime(START) + timedelta(days=day)
+        async with pool.acquire() as connection:
+            await partitions.make(connection, partitions.day_of(since))
+            begins = partitions.day_of(since).since
+            await connection.execute(
+                f"""
+                insert into raw_rows (node, seq, at, linked_id, unique_id, row)
+                select 'pbx1', n, timestamptz {begins} + (n - {day * ROWS_A_DAY}) * interval '1 day' / {ROWS_A_DAY + 1},
+                       case n % 5 when 0 then '' else 'l' || n / 20 end, 'u' || n / 10,
+                       case n % 5
+                           when 0 then json_build_array('queue', 'ENTERQUEUE', 1, 'u' || n / 10, 'support', '', 1, 1)
+                           else json_build_array('cel', 'ANSWER', 1, 'PJSIP/1-' || n / 10, 'u' || n / 10, 'l' || n / 20,
+                                                 '', '', '', '', '', '', '', '', '', '', null)
+                       end
+                from generate_series({day * ROWS_A_DAY + 1}, {(day + 1) * ROWS_A_DAY}) as n
+                """
+            )
+    await pool.execute("insert into nodes (node, last_seq, row_at) select 'pbx1', max(seq), max(at) from raw_rows")
+    await pool.execute(
+        "insert into open_linked_ids select 'pbx1', 'l' || n, n * 20 from generate_series(100, 99 + $1::integer) as n",
+        OPEN,
+    )
+    await pool.execute("analyze")
+    return pool
+
+
+async def test_of_calls_that_are_open_for_days_their_own_rows_are_read_and_no_others(long_open: Pool) -> None:
+    async with long_open.acquire() as connection:
+        since = await connection.fetchrow(restoring.SINCE, "pbx1")
+        assert since is not None
+        values = (since["first_seq"], since["last_seq"] - restoring.PENDING_ROWS, since["row_at"])
+        statements = [(restoring.ROWS, values), (restoring.LATELY_OVER, (since["row_at"], 1_000))]
+        for statement, others in statements:
+            plan = await connection.fetchval(f"explain (analyze, timing off, format json) {statement}", "pbx1", *others)
+            scans = list(_scans_of_rows(json.loads(plan)[0]["Plan"]))
+            assert not [scan for scan in scans if scan["Node Type"] == "Seq Scan"]
+            read = [scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans]
+            assert OPEN * 20 <= sum(read) < 2_000
+        found = [row async for some in restoring.rows_of_open_calls(connection, "pbx1") for row in some]
+    of_calls = [row for row in found if isinstance(row, CelRow)]
+    of_queues = [row for row in found if isinstance(row, QueueRow)]
+    assert len(of_calls) == OPEN * 16
+    assert {row.linked_id for row in of_calls} == {f"l{n}" for n in range(100, 100 + OPEN)}
+    assert len([row for row in of_queues if row.unique_id in {one.unique_id for one in of_calls}]) == OPEN * 4
+
+
+def _scans_of_rows(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Of partitions that hold any."""
+    if plan.get("Relation Name", "").startswith("raw_rows_2"):
+        yield plan
+    for below in plan.get("Plans", []):
+        yield from _scans_of_rows(below)
