@@ -219,7 +219,7 @@ async def test_others_have_their_turn_while_rows_that_were_told_before_are_passe
 
     feed = rows(ANSWERED)
     await read_all(pool, feed)
-    ingest = Ingest(pool, "pbx1", Long(feed, 1, "journal"))
+    ingest = Ingest(pool, "pbx1", Long(feed, 1, "journal"), lambda: False)
     task = asyncio.create_task(ingest.run())
     try:
         async with asyncio.timeout(20):
