@@ -142,9 +142,12 @@ class Fold:
                 try:
                     self._take_cel(row)
                 except Exception as error:
-                    self._fail(row, error)
+                    self._fail(self._open.of_linked_id(row.linked_id), row.linked_id, error)
             case QueueRow():
-                self._take_queue_row(row)
+                try:
+                    self._take_queue_row(row)
+                except Exception as error:
+                    self._fail(self._open.of_channel(row.unique_id), row.unique_id, error)
             case Gap() | ClockStep():
                 for call in self._open.each():
                     call.facts.gap = True
@@ -302,7 +305,11 @@ class Fold:
     def _account(self, call: OpenCall) -> str | None:
         if not call.facts.channels:
             return None
-        account = account_of(call.facts, call.directory, call.origination)
+        try:
+            account = account_of(call.facts, call.directory, call.origination)
+        except Exception as error:
+            self._note(call, error)
+            return None
         return account if account in call.directory.accounts else None
 
     def _record(self, call: OpenCall, ended_at: Instant | None = None, *, lost: bool = False) -> CallRecord | None:
@@ -316,17 +323,24 @@ class Fold:
         try:
             return interpret(case, told)
         except Exception as error:
-            self._failures.append((call.id, repr(error)))
-            call.facts.gap = True
+            self._note(call, error)
+        try:
             return not_understood(case, told)
+        except Exception as error:
+            self._note(call, error)
+            return None
 
-    def _fail(self, row: CelRow, error: Exception) -> None:
+    def _fail(self, call: OpenCall | None, id_of_row: str, error: Exception) -> None:
         """One call's trouble must not become every call's: note it, and go on."""
-        call = self._open.of_linked_id(row.linked_id)
-        self._failures.append((call.id if call else row.linked_id, repr(error)))
-        if call:
-            call.facts.gap = True
-            self._touch(call)
+        if call is None:
+            self._failures.append((id_of_row, repr(error)))
+            return
+        self._note(call, error)
+        self._touch(call)
+
+    def _note(self, call: OpenCall, error: Exception) -> None:
+        self._failures.append((call.id, repr(error)))
+        call.facts.gap = True
 
     def _tell(self, call: OpenCall, row: CelRow) -> CallRecord | None:
         """Tells what the row made true; the record, if one had to be made for it."""
@@ -342,13 +356,11 @@ class Fold:
         return record
 
     def _close(self, call: OpenCall, *, at: Instant | None = None, lost: bool = False) -> None:
-        ended_at = at if at is not None else _ended_at(call.facts)
-        record = self._record(call, ended_at, lost=lost)
-        if record:
-            self._records.append(record)
-            self._events += call.life.over(record, len(call.facts.transfers))
-        else:
-            self.unowned += 1
+        try:
+            self._tell_the_end(call, at if at is not None else _ended_at(call.facts), lost=lost)
+        except Exception as error:
+            # It is over all the same, and so told of no more.
+            self._note(call, error)
         self._closed += call.facts.linked_ids
         self._touched.pop(call.id, None)
         self._doubts.remove(call)
@@ -356,6 +368,14 @@ class Fold:
         self._over.update(dict.fromkeys(call.facts.linked_ids))
         while len(self._over) > LATE:
             self._over.popitem(last=False)
+
+    def _tell_the_end(self, call: OpenCall, ended_at: Instant, *, lost: bool) -> None:
+        record = self._record(call, ended_at, lost=lost)
+        if record is None:
+            self.unowned += 1
+            return
+        self._records.append(record)
+        self._events += call.life.over(record, len(call.facts.transfers))
 
     def _settle_doubts(self, now: Instant) -> bool:
         """Close what was doubted for long enough; whether there was any."""
@@ -367,12 +387,18 @@ class Fold:
 
     def _close_the_dead(self, alive: ChannelsAlive) -> None:
         for call in self._open.each():
-            lives = not alive.unique_ids.isdisjoint(call.facts.channels)
-            if not lives and call.facts.last_row_at < alive.since:
-                self._lose(call)
-            elif call.facts.end_unheard(alive):
-                self._touch(call)
-                self._weigh(call, alive.at)
+            try:
+                self._close_if_dead(call, alive)
+            except Exception as error:
+                self._fail(call, call.id, error)
+
+    def _close_if_dead(self, call: OpenCall, alive: ChannelsAlive) -> None:
+        lives = not alive.unique_ids.isdisjoint(call.facts.channels)
+        if not lives and call.facts.last_row_at < alive.since:
+            self._lose(call)
+        elif call.facts.end_unheard(alive):
+            self._touch(call)
+            self._weigh(call, alive.at)
 
     def _lose_the_stalest(self) -> None:
         """Calls whose ends were missed must not fill the memory. One that goes on for days has rows now and then."""
