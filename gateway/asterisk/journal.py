@@ -69,6 +69,7 @@ class JournalSource:
         """See `source.Source`."""
         self._steps.begin(positions.get(CEL), ahead=ahead)
         cel = self._read_cel(positions.get(CEL), limit)
+        self._steps.ended(cel.position)
         queue = self._read_queue(positions.get(QUEUE), cel, limit)
         rows = [*queue.rows, *cel.rows]
         at_end = cel.at_end and queue.at_end
@@ -144,7 +145,7 @@ class JournalSource:
                 if row is not None:
                     reading.rows.append(row)
             _go_on(reading, chunk)
-            reading.rows += self._steps.due(reading.position)
+            reading.rows += self._steps.due(reading.position, at_end=reading.at_end)
         return reading
 
     def _read_queue(self, position: Position | None, cel: _Reading, limit: int) -> _Reading:

@@ -5,7 +5,7 @@ of it, as the other committed what stood there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.asterisk.source import Position
 from gateway.asterisk.tail import beginning
@@ -16,14 +16,17 @@ MOST = 100
 
 
 class NotedSteps:
-    """For one reader. A batch begins with `begin`, asks what is `due` after each record, and may be `committed`.
+    """For one reader. A batch begins with `begin`, asks what is `due` after each record, has `ended`, and may be
+    `committed`.
 
-    `begin` with `ahead`: while the batch before may still be. Else what was given and not committed is due again.
+    `begin` with `ahead`: while the batch before may still be. Else what was given and not committed is due again. It
+    was, though nobody was told so, where reading goes on from the place to which that batch came.
     """
 
     def __init__(self) -> None:
         self._noted: list[_Noted] = []
-        self._given: list[_Noted] = []
+        self._batches: list[_Batch] = []
+        """That which is being committed, if there is one, and that which is read."""
         self._at: Position | None = None
 
     def note(self, step: ClockStep, end: Position | None) -> None:
@@ -32,24 +35,49 @@ class NotedSteps:
 
     def begin(self, position: Position | None, *, ahead: bool = False) -> None:
         if not ahead:
-            self._given = []
-        self._noted = [one for one in self._noted if one in self._given or not one.is_behind(position)]
+            committed = [number for number, batch in enumerate(self._batches, 1) if batch.came_to(position)]
+            over = [one for batch in self._batches[: max(committed, default=0)] for one in batch.given]
+            self._noted = [one for one in self._noted if one not in over]
+            self._batches = []
+        self._batches = [*self._batches[-1:], _Batch(position, position)]
+        self._noted = [one for one in self._noted if self._is_given(one) or not one.is_behind(position)]
         self._at = position
 
-    def due(self, here: Position | None) -> list[Row]:
-        """Those that belong before what comes after `here`, to which was read since this was asked last."""
+    def due(self, here: Position | None, *, at_end: bool = False) -> list[Row]:
+        """Those that belong before what comes after `here`, to which was read since this was asked last.
+
+        `at_end`: all that was there when they were noted has been read.
+        """
         before, self._at = self._at, here
-        if len(self._noted) == len(self._given):
+        if not self._noted:
             return []
-        due = [one for one in self._noted if one not in self._given and one.is_due(before, here)]
-        self._given += due
+        due = [one for one in self._noted if not self._is_given(one) and (at_end or one.is_due(before, here))]
+        self._batches[-1].given += due
         return [one.step for one in due]
+
+    def ended(self, position: Position | None) -> None:
+        self._batches[-1].end = position
 
     def committed(self, rows: Sequence[Row]) -> None:
         """Those of these rows."""
-        over = [one for one in self._given if any(row is one.step for row in rows)]
-        self._noted = [one for one in self._noted if one not in over]
-        self._given = [one for one in self._given if one not in over]
+        for batch in self._batches:
+            over = [one for one in batch.given if any(row is one.step for row in rows)]
+            batch.given = [one for one in batch.given if one not in over]
+            self._noted = [one for one in self._noted if one not in over]
+
+    def _is_given(self, noted: "_Noted") -> bool:
+        return any(noted in batch.given for batch in self._batches)
+
+
+@dataclass(slots=True)
+class _Batch:
+    begin: Position | None
+    end: Position | None
+    given: list["_Noted"] = field(default_factory=list)
+
+    def came_to(self, position: Position | None) -> bool:
+        """And not from there."""
+        return self.end == position != self.begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,13 +167,19 @@ class Tail:
             return 0
 
     def end(self) -> Position | None:
-        """Of the file that is being written; None where it is not there, or no line of it is."""
+        """Of all that was written, which is in the last file that was rotated while there is no line in the next.
+
+        None where there is none. The bytes of a packed file are not counted; its end is after them all.
+        """
         try:
-            identity, size = _identify(self._path), os.stat(self._path).st_size
+            rotated = self._in_order([(path, status) for path, status in self._siblings() if path != self._path])
+            for path in (self._path, *(path for _, path, _ in reversed(rotated))):
+                identity = _identify(path)
+                if identity is not None and not identity.endswith(":"):
+                    return Position(identity, sys.maxsize if is_packed(path) else os.stat(path).st_size)
         except OSError:
-            return None
-        position = Position(identity or "", size)
-        return position if beginning(position) else None
+            pass
+        return None
 
     def has_changed(self) -> bool:
         """Whether the file is another or has another size than at the last read."""

@@ -531,6 +531,69 @@ async def test_a_clock_that_was_set_at_the_end_of_a_rotated_file_is_told_between
     assert [type(row) for row in rows] == [CelRow, ClockStep, CelRow]
 
 
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("limit", [1, 1000])
+async def test_a_clock_that_was_set_just_after_a_rotation_is_told_after_what_was_rotated(
+    journal: Journal, limit: int, packed: bool
+) -> None:
+    journal.write(cel(0))
+    journal.rotate(".2")
+    journal.write(cel(1))
+    await journal.read()
+    journal.write(cel(2), cel(3))
+    journal.rotate()
+    if packed:
+        pack(journal.directory / "Master.csv.1", gzip.compress, ".gz")
+    journal.source.note_step(ClockStep(5))
+    journal.write(cel(4))
+    given: list[Row] = []
+    while True:
+        batch = await journal.source.read(journal.positions, limit)
+        journal.source.release(batch)
+        journal.positions.update(batch.positions)
+        given += batch.rows
+        if batch.at_end:
+            break
+    assert [type(row) for row in given] == [CelRow, CelRow, ClockStep, CelRow]
+
+
+async def test_a_clock_that_was_set_while_only_rotated_files_are_there_is_told_all_the_same(journal: Journal) -> None:
+    """To who begins with the next one, and to who has read them."""
+    journal.write(cel(1))
+    beginner = journal.new_source()
+    await journal.read()
+    journal.rotate()
+    for source in (beginner, journal.source):
+        source.note_step(ClockStep(5))
+    assert [type(row) for row in await journal.read()] == [ClockStep]
+    assert [type(row) for row in (await beginner.read({}, 10)).rows] == [ClockStep]
+
+
+async def test_a_clock_that_was_set_is_told_once_though_nobody_was_told_that_it_is_committed(journal: Journal) -> None:
+    """As where the database's answer is lost: what was committed shows by where reading goes on."""
+    journal.write(cel(1), cel(2))
+    journal.source.note_step(ClockStep(5))
+    batch = await journal.source.read({}, 10)
+    assert [type(row) for row in batch.rows] == [CelRow, CelRow, ClockStep]
+    assert (await journal.source.read(batch.positions, 10)).rows == []
+
+
+async def test_of_two_batches_with_a_clock_that_was_set_what_was_not_committed_is_told_again(journal: Journal) -> None:
+    journal.write(cel(1))
+    journal.source.note_step(ClockStep(5))
+    journal.write(cel(2))
+    journal.source.note_step(ClockStep(6))
+    journal.write(cel(3))
+    for _ in range(2):
+        first = await journal.source.read({}, 2)
+        assert [type(row) for row in first.rows] == [CelRow, ClockStep, CelRow]
+        second = await journal.source.read(first.positions, 10, ahead=True)
+        assert [type(row) for row in second.rows] == [ClockStep, CelRow]
+    again = await journal.source.read(first.positions, 10)
+    assert again.rows == second.rows
+    assert (await journal.source.read(again.positions, 10)).rows == []
+
+
 async def test_who_takes_over_behind_a_clock_that_was_set_does_not_tell_of_it_again(journal: Journal) -> None:
     standby = journal.new_source()
     journal.write(cel(1))
