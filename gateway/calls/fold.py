@@ -128,6 +128,10 @@ class Fold:
         else:
             self._originations[origination.id] = origination
 
+    def knows(self, call_id: str) -> bool:
+        """Whether `know` need not tell of this call: it did, or the call goes on or is over."""
+        return call_id in self._originations or call_id in self._over or self._open.of_linked_id(call_id) is not None
+
     def know_over(self, linked_ids: Iterable[str]) -> None:
         """Tell of calls that are over: their late rows open no new ones."""
         self._over.update(dict.fromkeys(linked_ids))

@@ -65,7 +65,6 @@ class Writer:
         self._check = check
         self._progress = progress
         self._apart = apart
-        self._known: set[str] = set()
         self._committing: asyncio.Task[int] | None = None
         self.alive: frozenset[str] = frozenset()
         """The channels of Asterisk's last list of them."""
@@ -105,7 +104,7 @@ class Writer:
 
     async def _folded(self, batch: Batch) -> _Folded:
         """By the directory that is in force, and with all that is known of its calls."""
-        if self._committing is not None and not self._unknown(batch.rows):
+        if self._committing is not None and not _unknown(self._fold, batch.rows):
             folded = await self._taken(batch)
             version = await self._committing
             self._committing = None
@@ -135,7 +134,6 @@ class Writer:
         connection, node = self._connection, self._node
         history = DirectoryHistory(await directories.history(connection, node))
         fold = Fold(node, history.at, to_e164)
-        self._known.clear()
         fold.know_over(await restoring.lately_over(connection, node, OVER_ROWS))
         async with aclosing(restoring.rows_of_open_calls(connection, node)) as slices:
             async for rows in slices:
@@ -148,17 +146,10 @@ class Writer:
         fold.put_back(changes.of(changes.calls() - await calls.recorded(connection, changes.calls())))
         return fold
 
-    def _unknown(self, rows: Sequence[Row]) -> set[str]:
-        """The ids of calls that the gateway placed, of which the fold was not told yet."""
-        linked_ids = {row.linked_id for row in rows if isinstance(row, CelRow)}
-        return {given for linked_id in linked_ids if (given := given_id(linked_id))} - self._known
-
     async def _know_originations(self, fold: Fold, rows: Sequence[Row]) -> None:
-        """Each is told to the fold once, for as long as its call is open. Its first row may have been missed."""
-        for origination in await placed.by_id(self._connection, self._node, self._unknown(rows)):
+        """Each is told to the fold once. Its first row may have been missed."""
+        for origination in await placed.by_id(self._connection, self._node, _unknown(fold, rows)):
             fold.know(origination)
-            if not origination.over:
-                self._known.add(origination.id)
 
     async def _commit(self, folded: _Folded, committed: Callable[[], None]) -> int:
         """Gives the version of the directories then."""
@@ -179,7 +170,6 @@ class Writer:
             await positions.save(connection, node, folded.positions)
             version = await directories.latest(connection)
         self._apart = False
-        self._known.difference_update(changes.closed)
         self._note(folded, unowned)
         committed()
         return version
@@ -229,3 +219,9 @@ class Writer:
         """The error's text is not logged: it may hold names and numbers."""
         self._progress.refused += 1
         log.error(what, node=self._node, error=type(error).__name__, **of_what)
+
+
+def _unknown(fold: Fold, rows: Sequence[Row]) -> set[str]:
+    """The ids of calls that the gateway placed, of which the fold was not told yet."""
+    linked_ids = {row.linked_id for row in rows if isinstance(row, CelRow)}
+    return {given for linked_id in linked_ids if (given := given_id(linked_id)) and not fold.knows(given)}
