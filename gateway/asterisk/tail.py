@@ -6,6 +6,7 @@ the same directory, under names that begin with the file's own; one that was pac
 was read to its end is known by its beginning alone, and read on in the packed one.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -31,7 +32,7 @@ WRITTEN_LATE = 10_000_000
 """Microseconds: by so much the time of a file may be before that of its last record, packed by what tool ever."""
 
 LOOKS = 3
-"""A file that is renamed between being listed and being opened is found at the next look."""
+"""A file that is renamed between being listed and being opened or read is found at the next look."""
 
 _TIME = re.compile(rb"(?<!\d)\d{9,11}(?:\.\d{6})?(?!\d)")
 """Seconds since 1970, as both of Asterisk's files have them at the beginning of a line."""
@@ -95,6 +96,13 @@ class Tail:
             OSError: the file to be read, or the one that follows, is there and cannot be opened.
         """
         self._seen = self._state()
+        for _ in range(LOOKS - 1):
+            with contextlib.suppress(FileNotFoundError):
+                return self._look(position)
+        return self._look(position)
+
+    def _look(self, position: Position | None) -> Chunk:
+        """As `read`. Raises: FileNotFoundError: files were renamed meanwhile."""
         if position is None:
             return self._begun(self._first(), lost=False) or self._read_path(self._path, 0, lost=False)
         path = next((found for _ in range(LOOKS) if (found := self._find(position))), None)
@@ -107,17 +115,17 @@ class Tail:
         # Asked before reading: once there is a next file with something in it, this one is complete.
         following = self._following(path)
         chunk = self._read_path(path, position.byte_offset, lost=False)
-        if not following or not chunk.at_end or not chunk.file_id:
+        if not _is_of(position, chunk.file_id):
+            raise FileNotFoundError(path)
+        if not following or not chunk.at_end:
             return chunk
         if chunk.records:
             chunk.at_end = False
             return chunk
+        if self._following(path) != following:
+            raise FileNotFoundError(path)
         lost = is_packed(path) and self._packed.broken
-        try:
-            return self._begun(following, lost=lost, torn=chunk.torn) or chunk
-        except FileNotFoundError:
-            # Renamed meanwhile: the next look finds it.
-            return chunk
+        return self._begun(following, lost=lost, torn=chunk.torn) or chunk
 
     def _begun(self, paths: list[Path], *, lost: bool, torn: bool = False) -> Chunk | None:
         """The beginning of the first of these that can be read at all; None if there is none.
@@ -373,6 +381,12 @@ def _written(path: Path, status: os.stat_result, *, last: bool = False) -> tuple
 def beginning(position: Position) -> str:
     """What tells the file of this position from others, however it is packed; "" while no line of it is whole."""
     return position.file_id.partition(":")[2]
+
+
+def _is_of(position: Position, identity: str) -> bool:
+    inode, _, head = position.file_id.partition(":")
+    own_inode, _, own_head = identity.partition(":")
+    return own_head == head if head else own_inode == inode
 
 
 def _head(path: Path) -> str:

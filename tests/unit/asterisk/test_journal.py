@@ -16,7 +16,7 @@ import pytest
 
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.source import Position
-from gateway.asterisk.tail import Chunk
+from gateway.asterisk.tail import Chunk, Tail
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
 from tests.unit.asterisk.test_rows import line
 
@@ -166,6 +166,36 @@ async def test_a_renamed_file_is_read_to_its_end_before_the_new_one(journal: Jou
     assert journal.source.unread(journal.positions) == len(cel(5))
     assert await journal.numbers() == [5]
     assert journal.source.unread(journal.positions) == 0
+
+
+@pytest.mark.parametrize("look", ["_find", "_following", "_siblings"])
+@pytest.mark.parametrize("written", [1, 5])
+@pytest.mark.parametrize("behind", [True, False])
+async def test_files_that_are_renamed_between_two_looks_at_them_are_not_taken_for_others(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, look: str, behind: bool, written: int
+) -> None:
+    """Whatever was seen last before it; also where the new file is longer already than the old one was."""
+    journal.write(cel(0))
+    await journal.read()
+    journal.write(cel(1))
+    if behind:
+        journal.rotate(".1")
+    journal.write(cel(2))
+    original = getattr(Tail, look)
+    renames = iter([(".1", ".2")] * behind + [("", ".1")])
+
+    def renamed(tail: Tail, *of: Any) -> Any:
+        found = original(tail, *of)
+        if names := next(renames, None):
+            source, target = (journal.cel.with_name(f"Master.csv{name}") for name in names)
+            source.rename(target)
+            if source == journal.cel:
+                journal.write(*(cel(number) for number in range(3, 3 + written)))
+        return found
+
+    monkeypatch.setattr(Tail, look, renamed)
+    assert await journal.numbers() == list(range(1, 3 + written))
+    assert journal.skipped == 0
 
 
 async def test_an_old_file_may_still_grow_while_the_new_one_is_empty(journal: Journal) -> None:
