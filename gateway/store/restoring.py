@@ -22,7 +22,7 @@ PENDING_SECONDS = 60
 LATELY_OVER = """
 select linked_id from (
     select seq, linked_id, row ->> 1 as event from raw_rows
-    where node = $1 and at >= $2::timestamptz - interval '1 day' and at <= $2::timestamptz + interval '1 minute'
+    where node = $1 and at >= $2::timestamptz - interval '1 day' and at <= $2::timestamptz + interval '1 day'
     order by at desc limit $3
 ) r
 where linked_id <> '' and event not in ('STREAM_BEGIN', 'STREAM_END')
@@ -62,7 +62,7 @@ from nodes where node = $1
 
 
 async def lately_over(connection: Connection, node: str, of_rows: int) -> list[str]:
-    """The linked ids of calls that are over, among the node's last `of_rows` rows of a day at most.
+    """The linked ids of calls that are over, among the `of_rows` youngest rows of the node, within a day.
 
     Those that came last are at the end.
     """

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.calls.directory import Directory
 from gateway.calls.instant import to_datetime
-from gateway.calls.rows import CelRow, QueueRow, Row
+from gateway.calls.rows import CelRow, ClockStep, QueueRow, Row
 from gateway.ingest import Ingest
 from gateway.store import directories, partitions, positions, restoring
 from gateway.store.connection import Connection, Pool
@@ -133,6 +133,20 @@ async def test_what_a_queue_told_long_ago_of_a_channel_that_never_came_is_not_aw
     await read_all(pool, [never_came, *(replace(row, at=row.at + 3_600_000_000) for row in rows(ANSWERED))])
     async with pool.acquire() as connection:
         assert [some async for some in restoring.rows_of_open_calls(connection, "pbx1")] == []
+
+
+async def test_a_call_is_over_after_a_restart_though_the_clock_was_set_back_since(pool: Pool, acme: Directory) -> None:
+    """Its late row opens no other."""
+    feed = rows(ANSWERED)
+    earlier = [
+        replace(row, at=row.at - 3_600_000_000, unique_id=f"{row.unique_id}9", linked_id=f"{row.linked_id}9")
+        for row in feed
+    ]
+    until: list[Row] = [*feed, ClockStep(earlier[0].at), *earlier]
+    await read_all(pool, until)
+    await read_all(pool, [*until, replace(feed[-1], event="APP_END")])
+    assert [row["revision"] for row in await pool.fetch("select revision from calls")] == [1, 1]
+    assert await pool.fetchval("select count(*) from open_linked_ids") == 0
 
 
 async def test_what_is_restored_may_take_longer_than_other_statements(pool: Pool, database_url: str) -> None:
