@@ -16,10 +16,15 @@ from gateway.calls.rows import Instant
 from gateway.calls.views import user_calls
 from gateway.store.connection import Connection
 
+# Each is looked for by itself, however many they are: no table is read whole.
 RECORDED = """
-select account_id, id from unnest($1::text[], $2::uuid[]) as w (account_id, id)
-where exists (select from calls c where c.account_id = w.account_id and c.id = w.id)
-   or exists (select from call_aliases a where a.account_id = w.account_id and a.alias = w.id)
+select w.account_id, w.id from unnest($1::text[], $2::uuid[]) as w (account_id, id)
+cross join lateral (
+    select from calls c where c.account_id = w.account_id and c.id = w.id
+    union all
+    select from call_aliases a where a.account_id = w.account_id and a.alias = w.id
+    limit 1
+) as found
 """
 
 UPSERT_CALL = """

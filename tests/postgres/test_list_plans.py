@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -13,7 +14,7 @@ from bench.list_pages import Page, Statement
 from gateway.api import cursors
 from gateway.api.parameters import CallParameters, read
 from gateway.api.read_directories import ReadDirectory
-from gateway.store import listings
+from gateway.store import calls, listings
 from gateway.store.connection import Connection
 from tests.postgres.fresh_database import new_database
 
@@ -46,14 +47,14 @@ async def _cursor(connection: Connection, known: ReadDirectory) -> str:
 async def test_no_page_that_is_measured_reads_a_table_from_end_to_end(
     filled: tuple[Connection, Filled, ReadDirectory],
 ) -> None:
-    connection, calls, directory = filled
+    connection, there, directory = filled
     chance = random.Random(1)
     pages = [
-        list_pages.user_month(calls, chance),
-        list_pages.queue_day(calls, chance),
-        list_pages.number(calls, chance),
+        list_pages.user_month(there, chance),
+        list_pages.queue_day(there, chance),
+        list_pages.number(there, chance),
         list_pages.by_cursor(await _cursor(connection, directory)),
-        list_pages.deep_offset(calls, chance),
+        list_pages.deep_offset(there, chance),
         *(Page(kind, ()) for kind in list_pages.MODELS),
     ]
     for page in pages:
@@ -62,3 +63,16 @@ async def test_no_page_that_is_measured_reads_a_table_from_end_to_end(
         assert not await list_pages.read_sequentially(connection, statement), page
     whole = Statement("select document from calls", ())
     assert await list_pages.read_sequentially(connection, whole) == {"calls_202610"}
+
+
+async def test_what_a_writer_that_starts_asks_of_all_open_calls_reads_no_table_from_end_to_end(
+    filled: tuple[Connection, Filled, ReadDirectory],
+) -> None:
+    connection, *_ = filled
+    found = await connection.fetch("select account_id, id from calls")
+    values = ([row["account_id"] for row in found], [row["id"] for row in found])
+    assert not await list_pages.read_sequentially(connection, Statement(calls.RECORDED, values))
+    plan = [row[0] for row in await connection.fetch(f"explain {calls.RECORDED}", *values)]
+    assert not [line for line in plan if "hashed" in line]  # Of which an index is read whole.
+    asked = {(row["account_id"], str(row["id"])) for row in found}
+    assert await calls.recorded(connection, asked | {("acme", str(UUID(int=1)))}) == asked
