@@ -102,6 +102,9 @@ class JournalSource:
             if self._at_end.get(type(row)) is row:
                 del self._at_end[type(row)]
         self._steps.committed(batch.rows)
+        last = next((row.at for row in reversed(batch.rows) if isinstance(row, CelRow)), None)
+        if last is not None:
+            self.begin_after(last)
 
     def note_alive(self, alive: ChannelsAlive) -> None:
         """Gives it when all rows of the files were read."""

@@ -46,10 +46,15 @@ class Source(Protocol):
         """All that there may be in its positions."""
 
     def begin_after(self, at: Instant) -> None:
-        """Of a stream without a position, what was written before may be left out; `read` gives all after."""
+        """All until `at` was committed: of a stream without a position, or whose file is gone, `read` may leave it out.
+
+        It gives all after.
+        """
 
     async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         """About `limit` rows from `positions` on ({}: from the beginning). Never waits for more.
+
+        Where it is `lost`, rows that were read before may be given again.
 
         `ahead`: the batch before, which was not at the end, is being committed. What was noted and is in it is not
         given again.

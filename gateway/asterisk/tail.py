@@ -83,7 +83,7 @@ class Tail:
         self._since: Instant | None = None
 
     def begin_after(self, at: Instant) -> None:
-        """Reading from no position begins with the oldest file that was written after `at`, rotated or not."""
+        """Reading from no position, or from one whose file is gone, begins with the oldest written after `at`."""
         self._since = at
 
     def read(self, position: Position | None) -> Chunk:
@@ -109,7 +109,8 @@ class Tail:
         if path is None:
             if self._seen is None:
                 return Chunk([], position.file_id, position.byte_offset, at_end=True)
-            return self._read_path(self._path, 0, lost=position.byte_offset > 0)
+            lost = position.byte_offset > 0
+            return self._begun(self._first(), lost=lost) or self._read_path(self._path, 0, lost=lost)
         if not is_packed(path):
             self._packed.close()
         # Asked before reading: once there is a next file with something in it, this one is complete.
@@ -163,9 +164,9 @@ class Tail:
 
     def unread(self, position: Position | None) -> int:
         """About how many bytes come after it: of packed files those that they take as such."""
-        path = next(iter(self._first()), None) if position is None else self._find(position)
+        path = None if position is None else self._find(position)
         if path is None:
-            path = self._path
+            path, position = next(iter(self._first()), self._path), None
         try:
             here = os.stat(path).st_size
             if position is not None and not is_packed(path):

@@ -17,7 +17,7 @@ from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
 from gateway.ingest.progress import Progress
 from gateway.ingest.refusals import REFUSALS
-from gateway.ingest.told_before import ToldBefore, told_before
+from gateway.ingest.told_before import told_before
 from gateway.ingest.writer import Writer
 from gateway.store import calls, placed, positions
 from gateway.store.connection import DRIVER_ERRORS, Connection, Pool, told_to_end
@@ -120,11 +120,13 @@ class Ingest:
     async def _write_what_comes(self, connection: Connection, writer: Writer) -> None:
         where = self._until = await positions.load(connection, self._node)
         missed: list[Row] = []
-        told = await self._told_by_another(connection)
-        if told is not None:
-            # Where this source was read to once lies before, in a file that may be gone.
-            where = self._until = {}
-            self._source.begin_after(told.until)
+        stored, told = await told_before(connection, self._node), None
+        if stored is not None:
+            self._source.begin_after(stored.until)
+            if await self._another_was_read(connection):
+                # Where this source was read to once lies before, in a file that may be gone.
+                where, told = {}, stored
+                self._until = where
         if self._spool is not None:
             taken_up = await self._spool.take_up(connection, where)
             where = dict(taken_up.positions)
@@ -142,9 +144,15 @@ class Ingest:
             except OSError:
                 await writer.settle()  # What could be read before is no worse for it.
                 raise
+            if batch.lost and told is None:
+                # It goes on in the oldest file that may hold more than was read, at its beginning.
+                await writer.settle()
+                told = await told_before(connection, self._node)
             if told is not None and batch.positions:
                 batch = told.without(batch)
-                if not batch.rows and not batch.at_end:
+                if not batch.at_end and all(isinstance(row, Gap) for row in batch.rows):
+                    # Nothing is committed before the first row that is new: a restart passes over the others too.
+                    missed = [*missed, *batch.rows]
                     where = dict(batch.positions)
                     await asyncio.sleep(0)
                     continue
@@ -193,15 +201,10 @@ class Ingest:
                 "ingest.behind", node=self._node, rows=progress.rows, read_until=until, bytes=progress.unread_bytes
             )
 
-    async def _told_by_another(self, connection: Connection) -> ToldBefore | None:
-        """The rows that were read from another source, if it was one until now.
-
-        Nothing is committed before the first row that is new, so that a restart passes over them too.
-        """
+    async def _another_was_read(self, connection: Connection) -> bool:
+        """Whether it was from another source that rows came until now."""
         newest = await positions.newest_stream(connection, self._node)
-        if newest is None or newest in self._source.streams:
-            return None
-        return await told_before(connection, self._node)
+        return newest is not None and newest not in self._source.streams
 
     async def _fail_overdue(self, connection: Connection, read_at: datetime, alive: frozenset[str]) -> None:
         """Record as failed what Asterisk refused, and what it was never seen to begin after its deadline.

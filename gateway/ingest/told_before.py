@@ -1,6 +1,7 @@
-"""The rows that another source gave until now: a journal that is set later holds those that AMI told, and the reverse.
+"""The rows that were read before, where a source's place does not tell which: they are not to count twice.
 
-They are passed over, as nothing is to count twice.
+A journal that is set later holds those that AMI told, and the reverse; and one whose file is gone to which it was read
+goes on in the others from their beginning.
 """
 
 from dataclasses import replace
@@ -14,11 +15,11 @@ Key = tuple[str, Instant, str]
 
 
 class ToldBefore:
-    """What was stored of the node until now, as far as it tells which rows of this source are new.
+    """What was stored of the node until now, as far as it tells which rows are new.
 
-    Rows come only nearly in order of their times: those of the last second are looked up one by one, as another
-    source may have ended before a row that is a little older than the last it told. But facts of queues, of which
-    each source has times of its own, are told by their time alone.
+    Rows come only nearly in order of their times: those of the last second are looked up one by one, as reading may
+    have ended before a row that is a little older than the last. But facts of queues, of which each source has times
+    of its own, are told by their time alone.
     """
 
     def __init__(self, until: Instant, lately: frozenset[Key]) -> None:

@@ -88,6 +88,11 @@ async def stored(pool: Pool) -> list[int]:
     return [int(one["unique_id"].rpartition(".")[2]) for one in found]
 
 
+async def until_stored(pool: Pool, number: int) -> None:
+    while (await stored(pool)).count(number) < len(EVENTS):
+        await asyncio.sleep(0.01)
+
+
 async def gaps(pool: Pool) -> int:
     return int(await pool.fetchval("select count(*) from nodes where gap_at is not null"))
 
@@ -164,3 +169,50 @@ async def test_a_row_that_is_a_little_older_than_the_last_that_was_told_is_new_a
     for _ in range(2):
         await read_to_end(pool, SpoolSource(pbx.spool))
     assert await stored(pool) == [1, 2, 1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 2_000])
+async def test_what_lies_beside_a_journal_that_is_gone_is_read_and_nothing_again(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    """As after days in which nobody read. What was in it unread is a gap."""
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", batch_rows)
+    pbx.carries(100)
+    pbx.rotates(9)
+    pbx.carries(103)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.carries(108)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.carries(200)
+    pbx.journal.unlink()
+    pbx.carries(300)
+    pbx.rotates(2)
+    pbx.carries(400)
+    pbx.rotates(1)
+    pbx.carries(500)
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [number for number in (103, 108, 300, 400, 500) for _ in EVENTS]
+    assert await gaps(pool) == 1
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 2_000])
+async def test_a_journal_that_is_cut_while_it_is_read_gives_nothing_again(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    """Though the one before it was written just now."""
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", batch_rows)
+    pbx.carries(100)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    async with reading(pool, JournalSource(pbx.journal)) as ingest, asyncio.timeout(20):
+        pbx.carries(105)
+        await until_stored(pool, 105)
+        pbx.rotates(1)
+        pbx.carries(110)
+        await until_stored(pool, 110)
+        os.truncate(pbx.journal, 0)
+        pbx.carries(115)
+        await until_stored(pool, 115)
+        assert ingest.progress.last_error is None
+    assert await stored(pool) == [number for number in (100, 105, 110, 115) for _ in EVENTS]
+    assert await gaps(pool) == 1
