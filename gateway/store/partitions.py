@@ -29,7 +29,7 @@ where i.inhparent = 'raw_rows'::regclass and c.relname ~ '^raw_rows_[0-9]{8}$' o
 
 NOTE_DROPPED = "update nodes set dropped_until = greatest(dropped_until, $1)"
 
-# Rows from which an open call would be folded again: its channels', its queues', and the gaps in its time.
+# Rows from which an open call would be folded again: its channels', its queues', and the gaps and clock steps in its time.
 HELD = """
 select exists (
     select from {day} r join open_linked_ids o on o.node = r.node and o.linked_id = r.linked_id)
@@ -41,7 +41,7 @@ or exists (
 or exists (
     select from {day} r
     join (select node, min(first_seq) as seq from open_linked_ids group by node) o on o.node = r.node and r.seq >= o.seq
-    where r.linked_id = '' and r.unique_id = '' and r.row ->> 0 = 'gap')
+    where r.linked_id = '' and r.unique_id = '' and r.row ->> 0 in ('gap', 'step'))
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.calls.directory import Directory
 from gateway.calls.instant import to_datetime
-from gateway.calls.rows import CelRow
+from gateway.calls.rows import CelRow, ClockStep, Gap
 from gateway.ingest.upkeep import drop_old, make_ahead
 from gateway.store import partitions, restoring, retention
 from gateway.store.connection import Pool
@@ -97,6 +97,20 @@ async def test_what_is_old_goes_by_the_day_and_what_an_open_call_needs_stays(poo
     await read_all(pool, [*open_call, *ended, *rows(ANSWERED)[7:]])
     await drop_old(pool, NOW + 3 * DAY)
     assert await places(pool) == {}
+
+
+@pytest.mark.parametrize("note", [Gap, ClockStep])
+async def test_what_an_open_call_is_incomplete_for_stays(
+    pool: Pool, acme: Directory, note: type[Gap] | type[ClockStep]
+) -> None:
+    """Else it would be complete once it is folded again."""
+    noted = note(START + 86_400_000_000)
+    await make_ahead(pool, NOW, KEPT)
+    await read_all(pool, [*rows(ANSWERED)[:7], noted])
+    await drop_old(pool, NOW + 3 * DAY)
+    async with pool.acquire() as connection:
+        found = [row async for some in restoring.rows_of_open_calls(connection, "pbx1") for row in some]
+    assert found[-1] == noted
 
 
 async def test_old_rows_outside_of_any_day_go_as_well(pool: Pool, acme: Directory) -> None:
