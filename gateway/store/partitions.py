@@ -29,7 +29,7 @@ where i.inhparent = 'raw_rows'::regclass and c.relname ~ '^raw_rows_[0-9]{8}$' o
 
 NOTE_DROPPED = "update nodes set dropped_until = greatest(dropped_until, $1)"
 
-# Rows from which an open call would be folded again: its channels', its queues', and the gaps and clock steps in its time.
+# Rows from which an open call would be folded again: its channels', its queues', the gaps and clock steps in its time.
 HELD = """
 select exists (
     select from {day} r join open_linked_ids o on o.node = r.node and o.linked_id = r.linked_id)
