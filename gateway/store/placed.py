@@ -94,7 +94,8 @@ async def overdue(
 
 
 def _never_began(record: asyncpg.Record) -> NeverBegan:
-    at: Instant = from_datetime(record["now"])
+    # One that Asterisk refused was shown as over since it was asked for: so it stays.
+    at: Instant = from_datetime(record["created_at"] if record["failure"] else record["now"])
     reason = record["failure"] or "not_placed"
     call, events = never_began(_origination(record), at, reason, unheard=record["unheard"])
     return NeverBegan(call, events)

@@ -7,9 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
+from gateway.api.calls import as_asked_for
 from gateway.asterisk.source import Batch, Position
 from gateway.calls.directory import Directory, Outbound
 from gateway.calls.identity import uuid7
@@ -426,6 +428,18 @@ async def test_what_was_asked_for_and_never_began_failed_once(pool: Pool, acme: 
     assert [await told_of(pool, one, "call.ended") for one in (early, late, refused)] == [0, 1, 1]
     record = json.loads(await pool.fetchval("select document from calls where id = $1::text::uuid", late))
     assert (record["state"], record["outcome"], record["end_reason"]) == ("ended", "failed", "not_placed")
+
+
+@pytest.mark.usefixtures("_checked_often")
+async def test_the_record_of_a_call_that_asterisk_refused_is_what_was_shown_before(pool: Pool, acme: Directory) -> None:
+    call_id = await placed_ago(pool, acme, 5, "refused")
+    await pool.execute("update originations set failure = 'originate_refused'")
+    placed = await originations.by_id(pool, "acme", UUID(call_id))
+    assert placed is not None
+    shown = json.loads(as_asked_for(placed))
+    await checked(pool)
+    record = json.loads(await pool.fetchval("select document from calls"))
+    assert record == {name: shown[name] for name in record}
 
 
 @pytest.mark.usefixtures("_checked_often")
