@@ -15,6 +15,7 @@ from typing import TextIO, cast
 from bench.fold import TALKING, as_line, open_call
 from tests.lab.asterisk import AsteriskInstance
 from tests.lab.gateway import Gateway
+from tests.lab.recordings import NODE
 
 A_SECOND = 50
 SECONDS = 20
@@ -37,7 +38,8 @@ async def measure(work: Path) -> dict[str, float]:
     files.queue_log.touch()
     ended: dict[str, float] = {}
     with files.cel_journal.open("w", buffering=1) as journal:
-        async with Gateway(cast(AsteriskInstance, files), work / "gateway", journal=True) as gateway:
+        node = {"GATEWAY_NODE": NODE}  # Nobody is there to say it.
+        async with Gateway(cast(AsteriskInstance, files), work / "gateway", journal=True, extra=node) as gateway:
             writing = asyncio.create_task(_write(journal, ended))
             seen = await _watch(gateway, A_SECOND * SECONDS)
             await writing
