@@ -14,6 +14,7 @@ from gateway.api.cors import Cors
 from gateway.api.drop_in import envelope
 from gateway.api.every_answer import EveryAnswer
 from gateway.api.meter import Meter
+from gateway.api.openings import Openings
 from gateway.api.problems import ProblemMiddleware, answer_http_exception
 from gateway.api.routes import ROUTES
 from gateway.api.slow_clients import BodyInTime
@@ -40,6 +41,7 @@ def create_app(context: ApiContext, more_routes: Sequence[BaseRoute] = ()) -> St
     app.state.context = context
     app.state.live = Live(context.ami)
     app.state.admissions = Admissions()
+    app.state.openings = Openings()
     app.state.meter = Meter(context.pool)
     app.state.wrong_keys = WrongKeys()
     app.state.refusals = Seldom()

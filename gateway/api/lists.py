@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from gateway.api import csv_rows, cursors, moments, next_page
 from gateway.api.auth import Caller, Handler, is_let_in
-from gateway.api.context import context_of
+from gateway.api.context import ApiContext, context_of
 from gateway.api.directory_of import in_version
 from gateway.api.formats import MEDIA_TYPES, Format, chosen
+from gateway.api.openings import ReadOpening
 from gateway.api.parameters import MOST_OFFSET, ListParameters, read
 from gateway.api.problems import Fault, invalid
 from gateway.api.streams import Stream
@@ -35,22 +36,51 @@ def rows_of(kind: Kind, model: type[ListParameters]) -> Handler:
     """`GET /v1/calls` and its like."""
 
     async def handler(request: Request, caller: Caller) -> Response:
-        context = context_of(request)
+        context, openings = context_of(request), request.app.state.openings
         form = chosen(_form_asked(request), request.headers.getlist("accept"))
         async with context.pool.acquire() as connection:
-            opening = await listings.opening(connection, caller.account)
-            known = await in_version(context, connection, opening.directory)
-            faults: list[Fault] = []
-            asked, wanted = read(model, request.query_params, known, faults)
-            walk = _walk(request.query_params, form, kind, asked, wanted, opening.at, faults)
-            if faults:
-                raise invalid(faults)
+            recent: ReadOpening | None = openings.recent(caller.account)
+            if recent is not None and form == "json":
+                asked = _asked(request, form, kind, model, recent)
+                if not asked.faults:
+                    page = await _page(connection, recent, kind, caller.account, asked)
+                    if page.directory == recent.version:
+                        return _answer(request, kind, page, asked)
+            opening = await _opening(context, connection, caller.account)
+            openings.note(caller.account, opening)
+            asked = _asked(request, form, kind, model, opening)
+            if asked.faults:
+                raise invalid(asked.faults)
             if form == "json":
-                page = await _page(connection, opening.at, known.directory.nodes, kind, caller, asked, wanted, walk)
-                return _answer(request, kind, page, asked, wanted)
-        return await _whole(request, kind, caller, asked, wanted, form)
+                return _answer(request, kind, await _page(connection, opening, kind, caller.account, asked), asked)
+        return await _whole(request, kind, caller, asked, form)
 
     return handler
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request asks for, if there are no `faults`; `walk`: where its cursor leads."""
+
+    parameters: ListParameters
+    wanted: Filter
+    walk: listings.Walk | None
+    faults: list[Fault]
+
+
+async def _opening(context: ApiContext, connection: Connection, account: str) -> ReadOpening:
+    """Raises: Problem 409."""
+    opening = await listings.opening(connection, account)
+    known = await in_version(context, connection, opening.directory)
+    assert opening.directory is not None
+    return ReadOpening(opening.at, opening.directory, known)
+
+
+def _asked(request: Request, form: Format, kind: Kind, model: type[ListParameters], opening: ReadOpening) -> _Asked:
+    faults: list[Fault] = []
+    parameters, wanted = read(model, request.query_params, opening.known, faults)
+    walk = _walk(request.query_params, form, kind, parameters, wanted, opening.at, faults)
+    return _Asked(parameters, wanted, walk, faults)
 
 
 def _form_asked(request: Request) -> Format | None:
@@ -87,37 +117,20 @@ def _walk(
     return None
 
 
-async def _page(
-    connection: Connection,
-    at: datetime,
-    nodes: Sequence[str],
-    kind: Kind,
-    caller: Caller,
-    asked: ListParameters,
-    wanted: Filter,
-    walk: listings.Walk | None,
-) -> listings.Page:
-    total = asked.include == "total"
-    if walk is not None:
-        return await listings.next_page(
-            connection, walk, kind, caller.account, wanted, asked.sort, asked.limit, total=total
-        )
+async def _page(connection: Connection, opening: ReadOpening, kind: Kind, account: str, asked: _Asked) -> listings.Page:
+    parameters, wanted = asked.parameters, asked.wanted
+    sort, limit, total = parameters.sort, parameters.limit, parameters.include == "total"
+    if asked.walk is not None:
+        return await listings.next_page(connection, asked.walk, kind, account, wanted, sort, limit, total=total)
+    nodes, offset = opening.known.directory.nodes, parameters.offset
     return await listings.first_page(
-        connection,
-        at,
-        nodes,
-        kind,
-        caller.account,
-        wanted,
-        asked.sort,
-        asked.offset,
-        asked.limit,
-        total=total,
+        connection, opening.at, nodes, kind, account, wanted, sort, offset, limit, total=total
     )
 
 
-def _answer(request: Request, kind: Kind, page: listings.Page, asked: ListParameters, wanted: Filter) -> Response:
-    cursor = None if page.next is None else cursors.write(page.next, kind, asked.sort, wanted)
+def _answer(request: Request, kind: Kind, page: listings.Page, asked: _Asked) -> Response:
+    parameters, wanted = asked.parameters, asked.wanted
+    cursor = None if page.next is None else cursors.write(page.next, kind, parameters.sort, wanted)
     about: dict[str, object] = {
         "has_more": cursor is not None,
         "next_cursor": cursor,
@@ -129,9 +142,9 @@ def _answer(request: Request, kind: Kind, page: listings.Page, asked: ListParame
         about["total"] = page.total
     headers = {"Vary": "Accept"}
     if cursor is not None:
-        headers |= _next(request, asked, cursor)
+        headers |= _next(request, parameters, cursor)
     rows = ",".join(page.rows)
-    if asked.cursor is None and _is_closed(page.freshness, wanted):
+    if parameters.cursor is None and _is_closed(page.freshness, wanted):
         headers |= {"ETag": _tag(page, rows), "Cache-Control": "private, no-cache"}
         if _has(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
@@ -165,13 +178,11 @@ def _has(request: Request, tag: str) -> bool:
     return "*" in known or tag.removeprefix("W/") in (one.removeprefix("W/") for one in known)
 
 
-async def _whole(
-    request: Request, kind: Kind, caller: Caller, asked: ListParameters, wanted: Filter, form: Format
-) -> Response:
+async def _whole(request: Request, kind: Kind, caller: Caller, asked: _Asked, form: Format) -> Response:
     """The whole range as a stream. Its first rows are read before anything is said, so that a fault can be told."""
     async with AsyncExitStack() as stack:
         stack.enter_context(request.app.state.exports.one_more(caller.account))
-        whole = listings.whole(context_of(request).pool, kind, caller.account, wanted, asked.sort)
+        whole = listings.whole(context_of(request).pool, kind, caller.account, asked.wanted, asked.parameters.sort)
         freshness, batches = await stack.enter_async_context(whole)
         first = await anext(batches, None)
         headers = {

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+import orjson
+
 from gateway.calls.rows import Instant
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +30,7 @@ def datetime_text(moment: datetime) -> str:
     """`to_text` of an aware datetime."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return f"{moment.isoformat(timespec='milliseconds')[: -len('+00:00')]}Z"
+    return f"{orjson.dumps(moment)[1:20].decode()}.{moment.microsecond // 1000:03d}Z"
 
 
 @lru_cache(maxsize=4096)

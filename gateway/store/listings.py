@@ -33,11 +33,14 @@ where datname = current_database() and backend_type = 'client backend' and pid <
   and wait_event is distinct from 'advisory'
 """
 
+DIRECTORY_NOW = """
+select v.version, v.applied_at
+from accounts a join directory_versions v on v.account_id = a.id and v.version = a.directory_version
+where a.id = {account}
+"""
+
 OPENING = f"""
-select ({AS_OF}) as at, v.version, v.applied_at
-from (select) as one
-left join accounts a on a.id = $2
-left join directory_versions v on v.account_id = a.id and v.version = a.directory_version
+select ({AS_OF}) as at, d.* from (select) as one left join ({DIRECTORY_NOW.format(account="$2")}) d on true
 """
 
 OPEN_CALLS = """
@@ -62,7 +65,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a page begins with. `at`: see `as_of`; `directory`: the account's now, None where none was applied yet."""
+    """What a page begins with. `at`: see `as_of`; `directory`: the account's then, None where none was applied yet."""
 
     at: datetime
     directory: DirectoryVersion | None
@@ -79,12 +82,16 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`rows` are JSON texts; `total` is counted only on request; `next`: where it goes on, if it does."""
+    """`rows` are JSON texts; `total` is counted only on request; `next`: where it goes on, if it does.
+
+    `directory`: the account's when the rows were read.
+    """
 
     rows: list[str]
     total: int | None
     freshness: Freshness
     next: Walk | None
+    directory: DirectoryVersion | None
 
 
 async def as_of(connection: Connection | Pool) -> datetime:
@@ -96,10 +103,14 @@ async def as_of(connection: Connection | Pool) -> datetime:
 async def opening(connection: Connection, account: str) -> Opening:
     record = await connection.fetchrow(OPENING, UNTOLD, account)
     assert record is not None
-    version = None
-    if record["version"] is not None:
-        version = DirectoryVersion(account, record["version"], record["applied_at"])
-    return Opening(record["at"], version)
+    return Opening(record["at"], _directory(account, record))
+
+
+def _directory(account: str, record: asyncpg.Record) -> DirectoryVersion | None:
+    """By the columns of `DIRECTORY_NOW`."""
+    if record["version"] is None:
+        return None
+    return DirectoryVersion(account, record["version"], record["applied_at"])
 
 
 async def first_page(
@@ -121,15 +132,16 @@ async def first_page(
     of_nodes = settled.OF_NODES.format(nodes=query.bind(list(nodes)))
     page = query.page(offset, limit)
     fresh = f"""
-    select o.*, ({of_nodes}) as settled_until, pg_current_snapshot()::text as snapshot, {count} as total
+    select o.*, d.*, ({of_nodes}) as settled_until, pg_current_snapshot()::text as snapshot, {count} as total
     from ({OPEN_CALLS.format(account=query.account)}) o
+    left join ({DIRECTORY_NOW.format(account=query.account)}) d on true
     """
     records = await _beside(connection, fresh, page, sort)
     about = records[0]
     freshness = Freshness(at, about["open_calls"], about["settled_until"], about["oldest_open"])
     rows, last = _rows(records, limit)
     walk = None if last is None else Walk(AsOf(at, about["snapshot"]), freshness, last)
-    return Page(rows, about["total"], freshness, walk)
+    return Page(rows, about["total"], freshness, walk, _directory(account, about))
 
 
 async def next_page(
@@ -151,7 +163,12 @@ async def next_page(
 
     # Amendments are rare: that there were none is asked in the same breath.
     first = query(False, walk.after)
-    records = await _beside(connection, f"select {first.amended_since()} as amended", first.page(0, limit), sort)
+    about = f"""
+    select {first.amended_since()} as amended, d.*
+    from (select) as one left join ({DIRECTORY_NOW.format(account=first.account)}) d on true
+    """
+    records = await _beside(connection, about, first.page(0, limit), sort)
+    directory = _directory(account, records[0])
     if records[0]["amended"]:
         page = query(True, walk.after).page(0, limit)
         records = await connection.fetch(page.text, *page.values)
@@ -161,7 +178,7 @@ async def next_page(
         counted = query(True, None).total()
         count = await connection.fetchval(counted.text, *counted.values)
     further = None if last is None else Walk(walk.as_of, walk.freshness, last)
-    return Page(rows, count, walk.freshness, further)
+    return Page(rows, count, walk.freshness, further, directory)
 
 
 async def _beside(connection: Connection, about: str, page: Query, sort: Sort) -> list[asyncpg.Record]:

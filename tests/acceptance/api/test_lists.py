@@ -6,10 +6,11 @@ from uuid import UUID
 import httpx
 import pytest
 
+from gateway.api import openings
 from gateway.calls.directory import Directory
 from gateway.calls.record import CallRecord
-from gateway.store import calls
-from gateway.store.connection import Pool
+from gateway.store import calls, directories, listings
+from gateway.store.connection import Connection, Pool
 from tests.acceptance.api.records import inbound, instant, through_queue
 
 NOON = "2026-11-03T12:00:00+11:00"
@@ -78,6 +79,37 @@ async def test_who_asks_for_what_was_updated_since_the_last_answer_misses_nothin
     assert first["data"] == []
     for as_of in (first["as_of"], status["as_of"]):
         assert ids(await client.get("/v1/calls", params={"updated_since": as_of})) == [record.id]
+
+
+async def test_an_answer_that_follows_at_once_goes_by_the_directory_that_was_applied_between(
+    client: httpx.AsyncClient,
+    pool: Pool,
+    acme: Directory,
+    three: list[CallRecord],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a page begins with is remembered for a moment: only for as long as the same directory is in force."""
+    monkeypatch.setattr(openings, "RECENT_SECONDS", 60.0)
+    asked: list[str] = []
+    opening = listings.opening
+
+    async def counted(connection: Connection, account: str) -> listings.Opening:
+        asked.append(account)
+        return await opening(connection, account)
+
+    monkeypatch.setattr(listings, "opening", counted)
+    that_day = "/v1/calls?limit=2&from=2026-11-03&to=2026-11-03"
+    first = await client.get(that_day)
+    further = (first.json()["next_cursor"], three[0].id)
+    assert ids(first) == ids(await client.get(that_day)) == [three[2].id, three[1].id]
+    assert ids(await client.get(f"{that_day}&cursor={further[0]}")) == [further[1]]
+    assert asked == ["acme"]
+    async with pool.acquire() as connection:
+        await directories.apply(connection, replace(acme, time_zone="America/Los_Angeles"))
+    refused = await client.get(f"{that_day}&cursor={further[0]}")
+    assert refused.json()["errors"][0]["code"] == "cursor_of_another_list", refused.text
+    assert ids(await client.get(that_day)) == []
+    assert asked == ["acme", "acme"]
 
 
 async def test_a_plain_date_is_the_accounts_whole_day(client: httpx.AsyncClient, three: list[CallRecord]) -> None:
