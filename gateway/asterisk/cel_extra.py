@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+import orjson
+
 from gateway.calls.rows import NOTHING
 
 
@@ -10,19 +12,30 @@ def decode_extra(text: str) -> Mapping[str, str]:
     """Every value as text; {} for what is absent or no JSON object. What is no text to Postgres becomes `?`."""
     if not text:
         return NOTHING
+    if (plain := _plain(text)) is not None:
+        return plain
     try:
         decoded = json.loads(text)
     except (ValueError, RecursionError):
         return NOTHING
     if not isinstance(decoded, dict):
         return NOTHING
-    if "\\" not in text:
-        # Nothing is escaped in it, so that nothing is in it that text could not hold.
-        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in decoded.items()}
     return {
         _storable(name): _storable(value) if isinstance(value, str) else json.dumps(value)
         for name, value in decoded.items()
     }
+
+
+def _plain(text: str) -> dict[str, str] | None:
+    """What it says, if all its values are text and nothing is escaped, as it is nearly always: what needs no care."""
+    if "\\" in text:
+        return None
+    try:
+        decoded = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    texts = isinstance(decoded, dict) and all(isinstance(value, str) for value in decoded.values())
+    return decoded if texts else None
 
 
 def _storable(text: str) -> str:

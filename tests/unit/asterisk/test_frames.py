@@ -47,6 +47,18 @@ def test_a_value_keeps_colons_and_a_lone_line_feed() -> None:
     assert parse(b"AppData: a: b\nc\r\nEmpty:\r\n").headers == {"AppData": "a: b\nc", "Empty": ""}
 
 
+@given(st.lists(st.text("ab: \n", max_size=6), min_size=1, max_size=5))
+def test_any_lines_are_read_up_to_their_first_colon(lines: list[str]) -> None:
+    expected: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            expected.setdefault(name, []).append(value.removeprefix(" "))
+    frame = parse("\r\n".join(lines).encode())
+    assert frame.headers == {name: values[0] for name, values in expected.items()}
+    assert frame.repeated == {name: tuple(values) for name, values in expected.items() if len(values) > 1}
+
+
 def test_bytes_that_are_no_utf8_are_replaced() -> None:
     assert parse(b"Name: a\xffb").headers == {"Name": "a\ufffdb"}
 

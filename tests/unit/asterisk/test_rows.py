@@ -104,6 +104,12 @@ def test_a_queue_line_that_postgres_could_not_take_is_refused(bad: bytes) -> Non
         queue_row(bad)
 
 
+def test_what_is_no_text_in_an_extra_is_kept_as_it_is_written() -> None:
+    row = cel_row(line(extra='{"a":123456789012345678901234567890,"b":[1.50,null],"c":"x","d":NaN}'))
+    assert row is not None
+    assert row.extra == {"a": "123456789012345678901234567890", "b": "[1.5, null]", "c": "x", "d": "NaN"}
+
+
 def test_what_postgres_could_not_take_is_no_text_of_an_extra() -> None:
     row = cel_row(line(extra=r'{"a\u0000":"b\u0000\ud800","é":"\ud83d\ude00"}'))
     assert row is not None
