@@ -53,12 +53,13 @@ async def call_to_number(request: Request, caller: Caller) -> Response:
     context = context_of(request)
     directory = await directory_of(context, caller)
     user = _user(directory, asked.user_number)
-    wanted = PlaceCall(
-        user=user.id,
-        to=_destination(directory, asked.number_to_call),
-        caller_id=_caller_id(directory, user, asked.caller_id),
-    )
+    meant = {
+        "user": user.id,
+        "to": _destination(directory, asked.number_to_call),
+        "caller_id": _caller_id(directory, user, asked.caller_id),
+    }
     try:
+        wanted = from_fields(meant, PlaceCall)
         placed = (await place(context, caller, wanted, key)).call
     except Problem as problem:
         raise _under_their_names(problem) from None

@@ -23,6 +23,26 @@ async def test_the_answer_is_the_golden_one(
     assert placed == ([pair.answer["data"]["dest_number"]] if pair.status == 200 else [])
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("number_to_call", "12\n34"),
+        ("number_to_call", "\u200e102"),
+        ("number_to_call", "a\u0000b"),
+        ("number_to_call", "1\u00a02"),
+        ("caller_id", "\u0007"),
+    ],
+)
+async def test_what_cannot_be_printed_is_no_number(
+    anybody: httpx.AsyncClient, key: str, asterisk: AsteriskThatAnswers, field: str, value: str
+) -> None:
+    body = {"user_number": "101", "number_to_call": "102", field: value}
+    response = await anybody.post("/api/integration/v2/call-to-number", headers={"token": key}, json=body)
+    assert (response.status_code, response.json()["status"]) == (422, "error")
+    assert response.json()["message"].startswith(f"{field}: ")
+    assert not asterisk.told("Originate")
+
+
 async def test_errors_of_every_depth_have_the_envelope(
     anybody: httpx.AsyncClient, key: str, asterisk: AsteriskThatAnswers, pool: Pool
 ) -> None:
