@@ -16,6 +16,7 @@ from gateway.api.parameters import validated
 from gateway.api.problems import Fault, Problem, invalid, not_found
 from gateway.calls.instant import datetime_text
 from gateway.store import audit, keys
+from gateway.store.connection import Pool
 
 MOST_LIVING_KEYS = 1000
 """So that nobody fills the table; those who ask at the same moment may pass it by a few."""
@@ -61,28 +62,23 @@ async def create_key(request: Request, caller: Caller) -> Response:
     """`POST /v1/api-keys`: the answer alone holds the key."""
 
     async def lacked(fields: Mapping[str, object]) -> list[Fault]:
-        scopes = fields.get("scopes")
-        return _lacked(scopes, caller) if isinstance(scopes, list) else []
+        scopes, name = fields.get("scopes"), fields.get("name")
+        if not isinstance(scopes, list):
+            return []
+        return await _refused(pool, caller, name if isinstance(name, str) else "", scopes)
 
-    wanted = await read_body(request, NewKey, lacked)
     pool = context_of(request).pool
-    lacking = [scope for scope in wanted.scopes if scope not in caller.scopes]
-    if lacking:
-        details: dict[str, object] = {"name": wanted.name, "scopes": lacking}
-        await audit.record(pool, caller.account, caller.actor, "key.not_created", wanted.name, caller.ip, details)
-        raise Problem(
-            403,
-            "scope_not_held",
-            "A key cannot give a scope that it lacks.",
-            faults=_lacked(wanted.scopes, caller),
-        )
+    wanted = await read_body(request, NewKey, lacked)
+    faults = await _refused(pool, caller, wanted.name, wanted.scopes)
+    if faults:
+        raise Problem(403, "scope_not_held", "A key cannot give a scope that it lacks.", faults=faults)
     scopes = [scope for scope in keys.SCOPES if scope in wanted.scopes]
     async with pool.acquire() as connection, connection.transaction():
         if await keys.count_living(connection, caller.account) >= MOST_LIVING_KEYS:
             raise Problem(409, "too_many_keys", f"The account has {MOST_LIVING_KEYS} keys that live: revoke some.")
         key = await keys.create(connection, caller.account, wanted.name, scopes, wanted.expires_at)
         made = await keys.made(connection, key)
-        details = {"name": made.name, "scopes": scopes, "expires_at": _moment(made.expires_at)}
+        details: dict[str, object] = {"name": made.name, "scopes": scopes, "expires_at": _moment(made.expires_at)}
         await audit.record(connection, caller.account, caller.actor, "key.created", made.id, caller.ip, details)
     return JSONResponse(
         {**_document(made), "key": key},
@@ -91,13 +87,20 @@ async def create_key(request: Request, caller: Caller) -> Response:
     )
 
 
-def _lacked(scopes: Sequence[object], caller: Caller) -> list[Fault]:
-    """What is no scope is another fault."""
+async def _refused(pool: Pool, caller: Caller, name: str, scopes: Sequence[object]) -> list[Fault]:
+    """Scopes that are not the caller's to give; the audit log hears of them. What is no scope is another fault."""
+    lacking = {index: str(scope) for index, scope in enumerate(scopes) if _lacks(caller, scope)}
+    if lacking:
+        details: dict[str, object] = {"name": name, "scopes": list(lacking.values())}
+        await audit.record(pool, caller.account, caller.actor, "key.not_created", name, caller.ip, details)
     return [
         Fault(f"/scopes/{index}", "scope_not_held", f"The key that asks lacks {scope}.")
-        for index, scope in enumerate(scopes)
-        if scope in keys.SCOPES and scope not in caller.scopes
+        for index, scope in lacking.items()
     ]
+
+
+def _lacks(caller: Caller, scope: object) -> bool:
+    return scope in keys.SCOPES and scope not in caller.scopes
 
 
 async def revoke_key(request: Request, caller: Caller) -> Response:

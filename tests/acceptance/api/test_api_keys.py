@@ -72,12 +72,16 @@ async def test_scopes_that_it_lacks_are_told_with_what_else_is_wrong(
         "/scopes/3": "not_one_of",
         "/colour": "unknown_field",
     }
+    (entry,) = await audit.newest(pool, "acme", 1)
+    assert (entry.action, entry.subject, entry.details["scopes"]) == ("key.not_created", "", ["calls:write"])
     body = {"name": "more", "scopes": ["calls:write"], "expires_at": "2020-01-01T00:00:00Z"}
     errors = (await anybody.post("/v1/api-keys", headers={"token": limited}, json=body)).json()["errors"]
     assert {fault["pointer"]: fault["code"] for fault in errors} == {
         "/scopes/0": "scope_not_held",
         "/expires_at": "in_the_past",
     }
+    (entry,) = await audit.newest(pool, "acme", 1)
+    assert (entry.action, entry.subject, entry.details["scopes"]) == ("key.not_created", "more", ["calls:write"])
 
 
 @pytest.mark.parametrize(
