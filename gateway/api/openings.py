@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
-from gateway.api.read_directories import ReadDirectory
+from gateway.api.read_directories import MOST_ACCOUNTS, ReadDirectory
 from gateway.store.directories import DirectoryVersion
 
 RECENT_SECONDS = 0.25
-MOST_ACCOUNTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
