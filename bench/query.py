@@ -41,6 +41,7 @@ from gateway.store.embedded import EmbeddedDatabase
 from gateway.store.migrations import migrate
 from tests.lab.asterisk import AsteriskInstance
 from tests.lab.gateway import Gateway
+from tests.lab.recordings import NODE
 
 CALLS = 10_000_000
 BYTES_A_CALL = 5_500
@@ -144,7 +145,9 @@ async def measure(calls: int, work: Path) -> dict[str, Any]:
         key = await keys.create(connection, ACCOUNT.account, "bench", ["calls:read"])
         pbx = cast(AsteriskInstance, Files(work / "none.csv", work / "none"))
         gateway = await stack.enter_async_context(
-            Gateway(pbx, work / "gateway", database_url=database.url, roles="api", key=key)
+            Gateway(
+                pbx, work / "gateway", database_url=database.url, roles="api", key=key, extra={"GATEWAY_NODE": NODE}
+            )
         )
         client = Client(gateway.port, key)
         stack.callback(client.close)
