@@ -45,7 +45,8 @@ async def allow_network(request: Request, caller: Caller) -> Response:
     wanted = await read_body(request, NewNetwork)
     network = networks.parse_network(wanted.network)
     async with context_of(request).pool.acquire() as connection, connection.transaction():
-        if len(await networks.list_networks(connection, caller.account)) >= MOST_NETWORKS:
+        present = await networks.list_networks(connection, caller.account)
+        if len(present) >= MOST_NETWORKS and all(one.network != network for one in present):
             raise Problem(409, "too_many_networks", f"The list holds {MOST_NETWORKS} networks: remove some.")
         new = await networks.allow(connection, caller.account, network, wanted.note)
         if new:

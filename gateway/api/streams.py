@@ -78,8 +78,12 @@ class Stream(Response):
         self._write, self._first, self._batches, self._held = write, first, batches, held
         self._let_in = let_in
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._held:
+            if scope["method"] == "HEAD":
+                await self._start(send)
+                await _sent(send, "", more=False)
+                return
             sending = asyncio.create_task(self._send(send))
             leaving = asyncio.create_task(_left(receive))
             shutting_out = asyncio.create_task(_shut_out(self._let_in))
@@ -95,8 +99,11 @@ class Stream(Response):
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(self, send: Send) -> None:
+    async def _start(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def _send(self, send: Send) -> None:
+        await self._start(send)
         await _sent(send, self._write.head + (self._write.lines(self._first) if self._first else ""))
         if self._first:
             async for rows in self._batches:

@@ -112,9 +112,10 @@ def _moment(
     name: Literal["from_date", "to_date"], query: QueryParams, zone: ZoneInfo, faults: list[Fault]
 ) -> datetime | None:
     """A time without an offset is the account's. The second at which a range ends is in it, as its day is."""
-    text = query.get(name, "").strip()
-    if not text:
+    values = [value.strip() for value in query.getlist(name) if value.strip()]
+    if not values:
         return None
+    text = values[-1]
     try:
         if name == "from_date":
             return moments.beginning(text, zone, local=True)

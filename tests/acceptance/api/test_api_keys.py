@@ -231,6 +231,15 @@ async def test_networks_are_let_in_and_out_from_an_allowed_address(
     assert len(actions) == 5
 
 
+async def test_a_full_list_says_of_what_is_on_it_that_it_is(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.api.allowed_networks.MOST_NETWORKS", 1)
+    assert (await client.post("/v1/allowed-networks", json={"network": "192.0.2.0/24"})).status_code == 200
+    response = await client.post("/v1/allowed-networks", json={"network": "198.51.100.9"})
+    assert (response.status_code, response.json()["code"]) == (409, "too_many_networks")
+
+
 @pytest.mark.parametrize("network", ["", "nonsense", "192.0.2.0/33", "fe80::1%eth0", "\0", 7])
 async def test_what_is_no_network_is_not_let_in(client: httpx.AsyncClient, network: object) -> None:
     response = await client.post("/v1/allowed-networks", json={"network": network})

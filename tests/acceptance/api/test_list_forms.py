@@ -202,6 +202,29 @@ async def test_a_call_that_is_still_open_leaves_its_day_open(
     assert "etag" in (await client.get("/v1/calls", params=before)).headers
 
 
+def scope(key: str, method: str) -> dict[str, Any]:
+    return {
+        "type": "http", "method": method, "path": "/v1/calls", "query_string": b"format=ndjson",
+        "headers": [(b"token", key.encode())], "client": ("192.0.2.7", 1), "server": ("g", 80), "scheme": "http",
+        "root_path": "",
+    }  # fmt: skip
+
+
+async def test_who_asks_for_the_head_is_read_no_rows(context: ApiContext, key: str, three: list[CallRecord]) -> None:
+    sent = list[Any]()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await create_app(context)(scope(key, "HEAD"), receive, send)
+    start, end = sent
+    assert dict(start["headers"])[b"content-type"] == b"application/x-ndjson"
+    assert (start["status"], end["body"], end["more_body"]) == (200, b"", False)
+
+
 async def stream_to_who_takes_nothing(
     context: ApiContext, key: str, then: Callable[[], Awaitable[object]]
 ) -> list[Any]:
@@ -218,12 +241,7 @@ async def stream_to_who_takes_nothing(
             waiting.set()
             await asyncio.Event().wait()
 
-    scope = {
-        "type": "http", "method": "GET", "path": "/v1/calls", "query_string": b"format=ndjson",
-        "headers": [(b"token", key.encode())], "client": ("192.0.2.7", 1), "server": ("g", 80), "scheme": "http",
-        "root_path": "",
-    }  # fmt: skip
-    streaming = asyncio.create_task(create_app(context)(scope, receive, send))
+    streaming = asyncio.create_task(create_app(context)(scope(key, "GET"), receive, send))
     async with asyncio.timeout(30):
         await waiting.wait()
         await then()
