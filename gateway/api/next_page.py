@@ -1,5 +1,7 @@
 """Where a list goes on, as clients follow it (RFC 8288)."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 
 from gateway.api.addresses import over_tls
@@ -11,9 +13,8 @@ def link(request: Request, **parameters: object) -> dict[str, str]:
 
     Behind a proxy that speaks TLS it begins with https, lest a client send its key in the clear.
     """
-    gone = [name for name, value in parameters.items() if value is None]
-    changed = {name: value for name, value in parameters.items() if value is not None}
-    url = request.url.remove_query_params(gone).include_query_params(**changed)
-    if over_tls(request, context_of(request).trusted_proxies):
-        url = url.replace(scheme="https")
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in parameters]
+    changed = [(name, value) for name, value in parameters.items() if value is not None]
+    scheme = {"scheme": "https"} if over_tls(request, context_of(request).trusted_proxies) else {}
+    url = request.url.replace(query=urlencode([*kept, *changed]), **scheme)
     return {"Link": f'<{url}>; rel="next"'}
