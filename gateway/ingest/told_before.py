@@ -7,7 +7,7 @@ goes on in the others from their beginning.
 from dataclasses import replace
 
 from gateway.asterisk.source import Batch
-from gateway.calls.rows import CelRow, Instant, Row
+from gateway.calls.rows import CelRow, Gap, Instant, Row
 from gateway.store import raw_rows
 from gateway.store.connection import Connection
 
@@ -32,7 +32,11 @@ class ToldBefore:
         self.is_over = batch.at_end or any(
             isinstance(row, CelRow) and row.at > self.until + raw_rows.LATELY for row in batch.rows
         )
-        return replace(batch, rows=[row for row in batch.rows if self._is_new(row)])
+        # What was lost is known only now, and bears the gateway's time, which may be behind Asterisk's.
+        return replace(
+            batch,
+            rows=[row for row in batch.rows if self._is_new(row) or (batch.lost and isinstance(row, Gap))],
+        )
 
     def _is_new(self, row: Row) -> bool:
         if row.at > self.until:

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -193,6 +194,20 @@ async def test_what_lies_beside_a_journal_that_is_gone_is_read_and_nothing_again
     for _ in range(2):
         await read_to_end(pool, JournalSource(pbx.journal))
     assert await stored(pool) == [number for number in (103, 108, 300, 400, 500) for _ in EVENTS]
+    assert await gaps(pool) == 1
+
+
+async def test_a_gap_is_told_though_the_gateways_clock_is_behind_asterisks(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = SimpleNamespace(time_ns=lambda: (int(BASE) - 3_600) * 1_000_000_000)
+    monkeypatch.setattr("gateway.asterisk.journal.time", behind)
+    pbx.carries(100)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.journal.unlink()
+    pbx.carries(200)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [number for number in (100, 200) for _ in EVENTS]
     assert await gaps(pool) == 1
 
 
