@@ -31,7 +31,8 @@ def period(since: str, until: str) -> tuple[Instant, Instant]:
     times = from_datetime(beginning(since, zone)), from_datetime(end(until, zone))
     if times[0] >= times[1]:
         fail("--to: must be later than --from", 2)
-    return times
+    # Nothing was before; and what is compared begins somewhat earlier, which the year 1 has no room for.
+    return max(times[0], 0), times[1]
 
 
 class Shown:

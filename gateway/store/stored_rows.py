@@ -76,6 +76,12 @@ async def extent(connection: Connection, node: str, since: datetime, until: date
     )
 
 
+async def dropped_until(connection: Connection, node: str) -> Instant | None:
+    """Before it, rows of the node may be gone."""
+    at = await connection.fetchval("select dropped_until from nodes where node = $1", node)
+    return None if at is None else from_datetime(at)
+
+
 async def open_at(connection: Connection, node: str, at: datetime, seq: int) -> list[str]:
     """The linked ids of calls that had begun before `at`, which is when row `seq` came, and went on."""
     return [record["linked_id"] for record in await connection.fetch(OPEN_AT, node, at, LONGEST, seq, timeout=PATIENCE)]

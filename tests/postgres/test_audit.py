@@ -16,11 +16,12 @@ from gateway.calls.directory import Directory
 from gateway.calls.row_json import row_to_json
 from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.directory_file import read
-from gateway.ingest.upkeep import audit_day
+from gateway.ingest.upkeep import audit_day, drop_old, make_ahead
 from gateway.store import audited, directories
 from gateway.store.connection import Pool
 from tests.lab.recordings import DIRECTORIES, RECORDINGS
 from tests.postgres.test_ingest import read_all
+from tests.postgres.test_partitions import KEPT, NOW, another
 from tests.postgres.test_rebuild import DAY, Run, command, later
 from tests.unit.calls.tables import START, rows
 from tests.unit.calls.test_direct_calls import ANSWERED
@@ -188,6 +189,25 @@ async def test_open_calls_imported_ones_and_what_was_pruned_are_no_differences(
     assert await kinds(command) == {}
     await pool.execute("delete from events where sequence < 5")
     assert await kinds(command) == {}
+
+
+async def test_what_the_files_have_of_a_day_that_was_dropped_is_no_difference(
+    pool: Pool, acme: Directory, data: Path, command: Run
+) -> None:
+    """Though an older day is kept, for a call that is open."""
+    feed = [*ANSWERED_ROWS[:7], *another(ANSWERED_ROWS, 1)]
+    await make_ahead(pool, NOW, KEPT)
+    await read_all(pool, feed)
+    await drop_old(pool, NOW + timedelta(days=3))
+    spooled(data / "spool", feed)
+    assert await kinds(command, "--from", "2026-11-25", "--to", "2026-11-25") == {}
+
+
+async def test_it_may_begin_with_the_calendar(pool: Pool, acme: Directory, data: Path, command: Run) -> None:
+    spooled(data / "spool", THREE)
+    await read_all(pool, THREE)
+    assert await kinds(command, "--from", "0001-01-01", "--to", "2026-11-24") == {}
+    assert (await command("rebuild", "--from", "0001-01-01", "--to", "2026-11-24")).told["compared"] == 3
 
 
 async def test_the_digest_is_kept_and_an_account_sees_its_own(pool: Pool, acme: Directory, data: Path) -> None:
