@@ -159,8 +159,8 @@ class JournalSource:
         times = [row.at for row in cel.rows if isinstance(row, CelRow)]
         if not times and not cel.at_end:
             return reading
-        until = None if cel.at_end else times[-1] // 1_000_000
-        since = times[0] // 1_000_000 - LONGEST_QUEUE_SECONDS if times else None
+        until = None if cel.at_end else max(times) // 1_000_000
+        since = min(times) // 1_000_000 - LONGEST_QUEUE_SECONDS if times else None
         most = None if times else limit
         while not reading.at_end and (most is None or len(reading.rows) < most):
             chunk = self._queue.read(reading.position)

@@ -12,7 +12,7 @@ import structlog
 from gateway.asterisk.source import Batch, Position, Source
 from gateway.asterisk.spool import SpoolSource
 from gateway.calls.instant import to_text
-from gateway.calls.rows import Gap, Row
+from gateway.calls.rows import CelRow, Gap, QueueRow, Row
 from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
 from gateway.ingest.progress import Progress
@@ -120,9 +120,9 @@ class Ingest:
     async def _write_what_comes(self, connection: Connection, writer: Writer) -> None:
         where = self._until = await positions.load(connection, self._node)
         missed: list[Row] = []
-        stored, told = await told_before(connection, self._node), None
+        stored, told = await told_before(connection, self._node, looks=True), None
         if stored is not None:
-            self._source.begin_after(stored.until)
+            self._source.begin_after(stored.last.at)
             if await self._another_was_read(connection):
                 # Where this source was read to once lies before, in a file that may be gone.
                 where, told = {}, stored
@@ -149,8 +149,12 @@ class Ingest:
                 await writer.settle()
                 told = await told_before(connection, self._node)
             if told is not None and batch.positions:
-                batch = told.without(batch)
-                if not batch.at_end and all(isinstance(row, Gap) for row in batch.rows):
+                await writer.settle()
+                batch = await told.without(batch)
+                if told.begins_again:
+                    where = {}
+                    continue
+                if not batch.at_end and not any(isinstance(row, CelRow | QueueRow) for row in batch.rows):
                     # Nothing is committed before the first row that is new: a restart passes over the others too.
                     missed = [*missed, *batch.rows]
                     where = dict(batch.positions)

@@ -2,55 +2,98 @@
 
 A journal that is set later holds those that AMI told, and the reverse; and one whose file is gone to which it was read
 goes on in the others from their beginning.
+
+All sources tell of channels in one order, that in which Asterisk raised the events. So what comes after the row that
+was stored last is new, whatever its time: Asterisk's clock may have been set. Where that row is not found, the new
+begins with the first one that is not stored, and of its time or younger.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.asterisk.source import Batch
-from gateway.calls.rows import CelRow, Gap, Instant, Row
+from gateway.calls.rows import CelRow, Instant, QueueRow, Row, Watermark
 from gateway.store import raw_rows
 from gateway.store.connection import Connection
 
-Key = tuple[str, Instant, str]
+SAME_FACT = 2_000_000
+"""Microseconds between two sources' times of one fact of a queue: queue_log's are whole seconds, AMI's are not."""
 
 
 class ToldBefore:
-    """What was stored of the node until now, as far as it tells which rows are new.
+    """For one reading of one source, from its beginning. `looks`: whether the row that was stored last may be in it.
 
-    Rows come only nearly in order of their times: those of the last second are looked up one by one, as reading may
-    have ended before a row that is a little older than the last. But facts of queues, of which each source has times
-    of its own, are told by their time alone.
+    `begins_again`: it was not; the source is to be read from its beginning once more. `is_over`: none that was told
+    can come any more.
     """
 
-    def __init__(self, until: Instant, lately: frozenset[Key]) -> None:
-        self.until = until
-        self._lately = lately
-        self.is_over = False
+    def __init__(self, connection: Connection, node: str, last: CelRow, youngest: Instant, *, looks: bool) -> None:
+        """`last`: stored last, of all of channels; `youngest`: the greatest of their times."""
+        self.last = last
+        self.is_over = self.begins_again = False
+        self._connection = connection
+        self._node = node
+        self._youngest = youngest
+        self._looks = looks
+        self._found = self._reached = False
 
-    def without(self, batch: Batch) -> Batch:
-        """The batch with its new rows alone; `is_over` once none that was told can come any more."""
-        self.is_over = batch.at_end or any(
-            isinstance(row, CelRow) and row.at > self.until + raw_rows.LATELY for row in batch.rows
+    async def without(self, batch: Batch) -> Batch:
+        """The batch with its new rows alone."""
+        self.begins_again = False
+        if self._looks and not self._found:
+            at = next((at for at, row in enumerate(batch.rows) if raw_rows.key(row) == raw_rows.key(self.last)), None)
+            if at is None:
+                self.begins_again, self._looks = batch.at_end, not batch.at_end
+                return replace(batch, rows=[])
+            self._found = True
+            new = batch.rows[at + 1 :]
+        elif self._found:
+            new = batch.rows
+        else:
+            new = await self._unstored(batch.rows)
+        new = [row for row in new if not isinstance(row, QueueRow)]
+        times = [row.at for row in new if isinstance(row, CelRow)]
+        facts = [row for row in batch.rows if isinstance(row, QueueRow)]
+        wanted = {id(row) for row in [*new, *await self._new_facts(facts, min([self.last.at, *times]))]}
+        self.is_over = batch.at_end or (
+            max(times, default=0) > self._youngest + SAME_FACT and min(times) > self.last.at - SAME_FACT
         )
-        # What was lost is known only now, and bears the gateway's time, which may be behind Asterisk's.
-        return replace(
-            batch,
-            rows=[row for row in batch.rows if self._is_new(row) or (batch.lost and isinstance(row, Gap))],
-        )
+        return replace(batch, rows=[row for row in batch.rows if id(row) in wanted])
 
-    def _is_new(self, row: Row) -> bool:
-        if row.at > self.until:
-            return True
-        return isinstance(row, CelRow) and row.at >= self.until - raw_rows.LATELY and _key(row) not in self._lately
+    async def _unstored(self, rows: Sequence[Row]) -> list[Row]:
+        stored = await raw_rows.stored(self._connection, self._node, rows)
+        new: list[Row] = []
+        for row in rows:
+            if raw_rows.key(row) in stored:
+                continue
+            if isinstance(row, CelRow):
+                self._reached |= row.at >= self.last.at - raw_rows.LATELY
+                if not self._reached:
+                    continue
+            elif isinstance(row, Watermark) and not self._reached:
+                # It is told often, and stored where anything came of it.
+                continue
+            new.append(row)
+        return new
+
+    async def _new_facts(self, facts: Sequence[QueueRow], since: Instant) -> list[QueueRow]:
+        """`queue_log` is read beside the journal, each in an order of its own."""
+        recent = [row for row in facts if row.at > since - SAME_FACT]
+        stored = await raw_rows.stored_facts(self._connection, self._node, {row.unique_id for row in recent})
+        return [
+            row
+            for row in recent
+            if not any(
+                (one.event, one.unique_id, one.queue) == (row.event, row.unique_id, row.queue)
+                and abs(one.at - row.at) < SAME_FACT
+                for one in stored
+            )
+        ]
 
 
-async def told_before(connection: Connection, node: str) -> ToldBefore | None:
+async def told_before(connection: Connection, node: str, *, looks: bool = False) -> ToldBefore | None:
     """None where nothing is stored of the node."""
-    until = await raw_rows.youngest(connection, node)
-    if until is None:
+    last = await raw_rows.last_of_channel(connection, node)
+    if last is None:
         return None
-    return ToldBefore(until, frozenset(map(_key, await raw_rows.lately(connection, node, until))))
-
-
-def _key(row: CelRow) -> Key:
-    return row.event, row.at, row.unique_id
+    return ToldBefore(connection, node, last, await raw_rows.youngest(connection, node) or last.at, looks=looks)

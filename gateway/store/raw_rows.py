@@ -13,6 +13,17 @@ from gateway.store.connection import Connection
 LATELY = 1_000_000
 """Microseconds within which rows may come in another order than that of their times."""
 
+Key = tuple[str, str, Instant, str]
+"""Kind, event, time, unique id."""
+
+_LAST_AT = """
+    select coalesce(
+        (select row_at from nodes where node = $1),
+        (select max(at) from raw_rows where node = $1 and unique_id <> '')
+    )
+"""
+"""The time of the row of a channel that was stored last."""
+
 
 async def append(connection: Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
     """Store `rows` as `first_seq`, `first_seq + 1`, … of the node."""
@@ -53,32 +64,69 @@ async def youngest(connection: Connection, node: str) -> Instant | None:
     return None if at is None else from_datetime(at)
 
 
-async def lately(connection: Connection, node: str, youngest: Instant) -> list[CelRow]:
-    """The node's rows of channels of the last second before its youngest."""
-    records = await connection.fetch(
-        "select row::text as row from raw_rows where node = $1 and linked_id <> '' and at >= $2",
+async def last_of_channel(connection: Connection, node: str) -> CelRow | None:
+    """The row of a channel that was stored last; not always the youngest, as Asterisk's clock may have been set."""
+    text = await connection.fetchval(
+        f"""
+        select row::text from raw_rows
+        where node = $1 and linked_id <> '' and at = ({_LAST_AT})
+        order by seq desc limit 1
+        """,
         node,
-        to_datetime(youngest - LATELY),
     )
-    rows = (row_from_json(record["row"].encode()) for record in records)
-    return [row for row in rows if isinstance(row, CelRow)]
+    row = None if text is None else row_from_json(text.encode())
+    return row if isinstance(row, CelRow) else None
 
 
 async def last_text(connection: Connection, node: str) -> tuple[str, Instant] | None:
-    """The row that was stored last of all that tell of a channel or a queue, as `row_to_json` gave it; its time.
-
-    Rows come nearly in order: what is stored last is not long before the youngest.
-    """
+    """The row that was stored last of all that tell of a channel or a queue, as `row_to_json` gave it; its time."""
     record = await connection.fetchrow(
-        """
+        f"""
         select row::text as row, at from raw_rows
-        where node = $1 and unique_id <> ''
-          and at >= (select max(at) from raw_rows where node = $1 and unique_id <> '') - interval '1 second'
+        where node = $1 and unique_id <> '' and at >= ({_LAST_AT}) - interval '1 second'
         order by seq desc limit 1
         """,
         node,
     )
     return None if record is None else (record["row"], from_datetime(record["at"]))
+
+
+def key(row: Row) -> Key:
+    """What tells the row of a channel, or what was noted, from all others of its node."""
+    if isinstance(row, CelRow):
+        return "cel", row.event, row.at, row.unique_id
+    return row_to_json(row).split('"', 2)[1], "", row.at, ""
+
+
+async def stored(connection: Connection, node: str, rows: Sequence[Row]) -> set[Key]:
+    """The keys of all that are stored of these rows' times."""
+    if not rows:
+        return set()
+    times = [to_datetime(row.at) for row in rows]
+    records = await connection.fetch(
+        """
+        select row ->> 0 as kind, case when linked_id <> '' then row ->> 1 else '' end as event, at,
+               case when linked_id <> '' then unique_id else '' end as unique_id
+        from raw_rows
+        where node = $1 and at = any($2::timestamptz[]) and at between $3 and $4
+        """,
+        node,
+        times,
+        min(times),
+        max(times),
+    )
+    return {(one["kind"], one["event"], from_datetime(one["at"]), one["unique_id"]) for one in records}
+
+
+async def stored_facts(connection: Connection, node: str, unique_ids: Iterable[str]) -> list[QueueRow]:
+    """What is stored of these callers' queues."""
+    records = await connection.fetch(
+        "select row::text as row from raw_rows where node = $1 and linked_id = '' and unique_id = any($2::text[])",
+        node,
+        list(unique_ids),
+    )
+    rows = (row_from_json(record["row"].encode()) for record in records)
+    return [row for row in rows if isinstance(row, QueueRow)]
 
 
 async def last_alive(connection: Connection, node: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolSource, SpoolWriter
 from gateway.calls.directory import Directory
+from gateway.calls.rows import Gap, QueueRow, Row
 from gateway.ingest import Ingest
 from gateway.store.connection import Pool
 from tests.unit.asterisk.test_journal import BASE
@@ -27,6 +28,7 @@ class Pbx:
 
     def __init__(self, directory: Path) -> None:
         self.journal = directory / "log" / "Master.csv"
+        self.queue_log = directory / "log" / "queue_log"
         self.spool = directory / "spool"
         self.journal.parent.mkdir()
 
@@ -44,12 +46,22 @@ class Pbx:
             self.tells(records)
 
     def tells(self, records: Sequence[bytes]) -> None:
+        rows = [cel_row(one) for one in records]
+        self.tells_rows([row for row in rows if row is not None])
+        assert None not in rows
+
+    def tells_rows(self, rows: Sequence[Row]) -> None:
         writer = SpoolWriter(self.spool)
-        for one in records:
-            row = cel_row(one)
-            assert row is not None
+        for row in rows:
             assert writer.append(row)
         writer.close()
+
+    def enters_queue(self, second: float, number: int, *, heard: bool = False) -> None:
+        with self.queue_log.open("a") as file:
+            file.write(f"{int(BASE + second)}|{BASE}.{number}|sales|NONE|ENTERQUEUE||+61|1\n")
+        if heard:
+            at = round((BASE + second) * 1_000_000)
+            self.tells_rows([QueueRow("ENTERQUEUE", at, f"{BASE}.{number}", "sales", "", 1)])
 
     def rotates(self, number: int) -> None:
         self.journal.rename(self.journal.with_name(f"Master.csv.{number}"))
@@ -230,4 +242,82 @@ async def test_a_journal_that_is_cut_while_it_is_read_gives_nothing_again(
         await until_stored(pool, 115)
         assert ingest.progress.last_error is None
     assert await stored(pool) == [number for number in (100, 105, 110, 115) for _ in EVENTS]
+    assert await gaps(pool) == 1
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 2_000])
+async def test_what_comes_after_asterisks_clock_was_set_back_is_new_from_another_source(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    """Though its times were told of before, by other rows; there and back."""
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", batch_rows)
+    pbx.carries(1000, heard=True)
+    pbx.carries(500, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.carries(600)
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.carries(700, heard=True)
+    for _ in range(2):
+        await read_to_end(pool, SpoolSource(pbx.spool))
+    assert await stored(pool) == [number for number in (1000, 500, 600, 700) for _ in EVENTS]
+
+
+@pytest.mark.parametrize("rotated", [True, False])
+async def test_a_clock_that_is_set_back_while_the_source_is_changed_hides_nothing(
+    pool: Pool, acme: Directory, pbx: Pbx, rotated: bool
+) -> None:
+    pbx.carries(1000, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    if rotated:
+        pbx.rotates(1)
+    pbx.carries(500)
+    async with reading(pool, JournalSource(pbx.journal)), asyncio.timeout(20):
+        await until_stored(pool, 500)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [number for number in (1000, 500) for _ in EVENTS]
+    assert not await gaps(pool)
+
+
+async def test_a_journal_that_is_cut_after_asterisks_clock_was_set_back_hides_nothing(
+    pool: Pool, acme: Directory, pbx: Pbx
+) -> None:
+    pbx.carries(1000)
+    pbx.carries(500)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.journal.unlink()
+    pbx.carries(600)
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [number for number in (1000, 500, 600) for _ in EVENTS]
+    assert await gaps(pool) == 1
+
+
+async def test_facts_of_queues_are_told_once_though_the_source_was_changed_within_their_second(
+    pool: Pool, acme: Directory, pbx: Pbx
+) -> None:
+    """queue_log's times are whole seconds; AMI's are not."""
+    pbx.writes([record(100, 1, "CHAN_START"), record(100.1, 2, "CHAN_START")], heard=True)
+    pbx.enters_queue(100.2, 1, heard=True)
+    pbx.writes([record(100.3, 1, "APP_START")], heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.writes([record(100.4, 2, "APP_START")])
+    pbx.enters_queue(100.5, 2)
+    pbx.writes([record(100.6, 2, "ANSWER")])
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    facts = await pool.fetch("select unique_id from raw_rows where linked_id = '' order by seq")
+    assert [one["unique_id"] for one in facts] == [f"{BASE}.1", f"{BASE}.2"]
+
+
+async def test_a_gap_is_told_after_the_change_to_ami_though_the_gateways_clock_is_behind_asterisks(
+    pool: Pool, acme: Directory, pbx: Pbx
+) -> None:
+    pbx.carries(100)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.tells_rows([Gap((BASE - 3_600) * 1_000_000)])
+    pbx.carries(200, heard=True)
+    for _ in range(2):
+        await read_to_end(pool, SpoolSource(pbx.spool))
+    assert await stored(pool) == [number for number in (100, 200) for _ in EVENTS]
     assert await gaps(pool) == 1

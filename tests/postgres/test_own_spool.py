@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from gateway.asterisk.spool import SpoolSource, SpoolWriter
 from gateway.asterisk.spool_directory import SpoolDirectory
 from gateway.calls.directory import Directory
 from gateway.calls.row_json import row_to_json
-from gateway.calls.rows import ChannelsAlive, Gap, Row
+from gateway.calls.rows import CelRow, ChannelsAlive, Gap, Row
 from gateway.ingest import Ingest
 from gateway.store.connection import Pool
 from tests.unit.calls.tables import rows
@@ -103,6 +104,24 @@ async def test_back_and_forth(pool: Pool, acme: Directory, tmp_path: Path) -> No
     assert (await kinds(pool)).count("cel") == len(CALL)
     assert await told(pool) == ["call.started", "call.ringing", "call.answered", "call.ended"]
     assert json.loads(await pool.fetchval("select document from calls"))["complete"] is True
+
+
+@pytest.mark.usefixtures("_asks_often")
+async def test_a_standby_goes_on_where_the_leader_ended_after_asterisks_clock_was_set_back(
+    pool: Pool, acme: Directory, tmp_path: Path
+) -> None:
+    leader, standby = Node(pool, tmp_path / "a"), Node(pool, tmp_path / "b")
+    earlier = [replace(row, at=row.at - 600_000_000) for row in CALL if isinstance(row, CelRow)]
+    for node in (leader, standby):
+        node.hears([*CALL, *earlier[:4]])
+    await leader.start()
+    await leader.until_recorded(pool, len(CALL) + 4)
+    await leader.stop()
+    standby.hears(earlier[4:])
+    await standby.start()
+    await standby.until_recorded(pool, len(CALL) + len(earlier))
+    await standby.stop()
+    assert (await kinds(pool)).count("cel") == len(CALL) + len(earlier)
 
 
 @pytest.mark.usefixtures("_asks_often")

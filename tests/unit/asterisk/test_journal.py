@@ -449,6 +449,18 @@ async def test_queue_facts_keep_pace_with_a_backlog(journal: Journal) -> None:
     assert await journal.read() == []
 
 
+async def test_queue_facts_keep_pace_though_asterisks_clock_was_set_back(journal: Journal) -> None:
+    journal.write(*(cel(number) for number in (1000, 500, 501, 502)))
+    journal.write(*(queue(number) for number in (1000, 500, 501, 502)), path=journal.queue)
+    order = [
+        (type(row).__name__, int(row.unique_id.rpartition(".")[2]))
+        for row in await journal.read(limit=2)
+        if isinstance(row, CelRow | QueueRow)
+    ]
+    for number in (1000, 500, 501, 502):
+        assert order.index(("QueueRow", number)) < order.index(("CelRow", number))
+
+
 async def test_history_of_queue_log_before_the_journal_began_is_passed_over(journal: Journal) -> None:
     journal.write(queue(-200_000), queue(1), path=journal.queue)
     journal.write(cel(1))
