@@ -19,8 +19,8 @@ from panoramisk.manager import Manager
 
 from gateway.asterisk.ami_link import AmiLink, ListAction
 from gateway.asterisk.ami_url import parse_ami_url
-from gateway.asterisk.clock_watch import ticks
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, AmiError, LinkLost, NotConnected
+from gateway.asterisk.own_clock import ticks
 from gateway.asterisk.values import variable_header
 from gateway.calls.rows import Instant
 

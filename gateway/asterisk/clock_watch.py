@@ -6,17 +6,9 @@ below. Where a new bound contradicts the other, Asterisk's clock was set in betw
 """
 
 import math
-import time
 
+from gateway.asterisk.own_clock import LEAST
 from gateway.calls.rows import Instant
-
-LEAST = 2_000_000
-"""Microseconds: less is how clocks are kept in time; some times come in whole seconds; rows are not quite in order."""
-
-
-def ticks() -> Instant:
-    """Microseconds of a clock that nobody sets."""
-    return time.monotonic_ns() // 1000
 
 
 class ClockWatch:

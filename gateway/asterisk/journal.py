@@ -3,17 +3,21 @@
 Facts of queue_log are written before the last CEL row of their call. So the CEL file is read
 to its end first and queue_log after it: then every fact that precedes a CEL row read is there,
 and is given before it.
+
+Where the clock was set since the files were read last, and nobody told where, it may have been anywhere in what came
+since: each call of it is told of a step.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.asterisk.cel_csv import RECORD_START, cel_row
 from gateway.asterisk.noted_steps import NotedSteps
+from gateway.asterisk.own_clock import own_clock, was_set
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Chunk, Tail
@@ -23,6 +27,7 @@ log = logging.getLogger(__name__)
 
 CEL = "journal"
 QUEUE = "queue_log"
+CLOCK = "clock"
 POLL_SECONDS = 0.05
 LONGEST_QUEUE_SECONDS = 86_400
 AT_END_KINDS = 2
@@ -41,9 +46,9 @@ class _Reading:
 
 
 class JournalSource:
-    """See `source.Source`. Either file may be missing, or come later."""
+    """See `source.Source`. Either file may be missing, or come later. `clock`: see `own_clock`."""
 
-    streams = (CEL, QUEUE)
+    streams = (CEL, QUEUE, CLOCK)
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class JournalSource:
         queue_log_path: Path | None = None,
         *,
         poll_seconds: float = POLL_SECONDS,
+        clock: Callable[[], Position | None] = own_clock,
     ) -> None:
         self._cel = Tail(cel_path, RECORD_START)
         self._queue = Tail(queue_log_path) if queue_log_path else None
@@ -58,6 +64,8 @@ class JournalSource:
         self._news = asyncio.Event()
         self._at_end: dict[type[Row], Row] = {}
         self._steps = NotedSteps()
+        self._clock = clock
+        self._clock_noted: Position | None = None
 
     def begin_after(self, at: Instant) -> None:
         """See `source.Source`: it begins with the oldest file that was written after."""
@@ -68,7 +76,12 @@ class JournalSource:
     async def read(self, positions: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
         """See `source.Source`."""
         self._steps.begin(positions.get(CEL), ahead=ahead)
+        clock_then, clock = positions.get(CLOCK), self._clock()
+        if not was_set(clock_then, self._clock_noted):
+            self._clock_noted = None
         cel = self._read_cel(positions.get(CEL), limit)
+        if was_set(self._clock_noted or clock_then, clock):
+            cel.rows = _suspected(cel.rows)
         self._steps.ended(cel.position)
         queue = self._read_queue(positions.get(QUEUE), cel, limit)
         rows = [*queue.rows, *cel.rows]
@@ -76,6 +89,8 @@ class JournalSource:
         after = {
             stream: reading.position for stream, reading in ((CEL, cel), (QUEUE, queue)) if reading.position is not None
         }
+        if CEL in after and (clock := _read_by(clock_then, clock, at_end=cel.at_end)) is not None:
+            after[CLOCK] = clock
         if at_end:
             rows += self._at_end.values()
         skipped = cel.skipped + queue.skipped
@@ -117,6 +132,7 @@ class JournalSource:
     def note_step(self, step: ClockStep) -> None:
         """Gives it among the rows of the files, after those that were there when it was noted."""
         self._steps.note(step, self._cel.end())
+        self._clock_noted = self._clock()
 
     def _has_changed(self) -> bool:
         return bool(self._at_end) or self._cel.has_changed() or (self._queue is not None and self._queue.has_changed())
@@ -200,3 +216,23 @@ def _go_on(reading: _Reading, chunk: Chunk) -> None:
 def _lose(reading: _Reading) -> None:
     reading.lost = True
     reading.rows.append(Gap(time.time_ns() // 1000))
+
+
+def _suspected(rows: list[Row]) -> list[Row]:
+    """With a step before them, and one in each call that begins: whichever it fell into, that one says so."""
+    first = next((row.at for row in rows if isinstance(row, CelRow)), time.time_ns() // 1000)
+    suspected: list[Row] = [ClockStep(first)]
+    seen: set[str] = set()
+    for row in rows:
+        suspected.append(row)
+        if isinstance(row, CelRow) and row.linked_id not in seen:
+            seen.add(row.linked_id)
+            suspected.append(ClockStep(row.at))
+    return suspected
+
+
+def _read_by(then: Position | None, now: Position | None, *, at_end: bool) -> Position | None:
+    """The clock by which was read to here: a new one only at the end, as what was there may be of the one before."""
+    if then is None or (now is not None and now.file_id != then.file_id):
+        return now
+    return now if was_set(then, now) and at_end else then

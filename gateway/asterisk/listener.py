@@ -15,8 +15,9 @@ from gateway.asterisk.ami import AmiSession, Pace
 from gateway.asterisk.asterisk_time import read_time
 from gateway.asterisk.calls_control import live_channels
 from gateway.asterisk.cel_ami import ROW_EVENTS, row_of_event
-from gateway.asterisk.clock_watch import ClockWatch, ticks
+from gateway.asterisk.clock_watch import ClockWatch
 from gateway.asterisk.errors import ActionRefused, AmiError
+from gateway.asterisk.own_clock import ticks
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolWriter, now
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, Watermark

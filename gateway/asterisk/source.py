@@ -17,7 +17,10 @@ from gateway.calls.rows import ChannelsAlive, ClockStep, Instant, Row, Watermark
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far one file has been read: what names the file for ever, and the bytes of it consumed."""
+    """How far one file has been read: what names the file for ever, and the bytes of it consumed.
+
+    Of the journal's clock: see `own_clock`.
+    """
 
     file_id: str
     byte_offset: int

@@ -8,7 +8,8 @@ import gzip
 import lzma
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -657,3 +658,133 @@ async def test_waiting_ends_by_a_wake_or_by_growth(journal: Journal) -> None:
     await asyncio.wait_for(journal.source.wait(60), 10)
     await journal.read()
     await journal.source.wait(0.01)
+
+
+class Clock:
+    """This machine's."""
+
+    def __init__(self) -> None:
+        self.now: Position | None = Position("first boot", 10**15)
+
+    def __call__(self) -> Position | None:
+        return self.now
+
+    def is_set(self, seconds: float) -> None:
+        assert self.now is not None
+        self.now = replace(self.now, byte_offset=self.now.byte_offset + round(seconds * 1_000_000))
+
+
+@pytest.fixture
+def clock(journal: Journal) -> Clock:
+    """The journal's is read by it."""
+    clock = Clock()
+    journal.new_source = lambda: JournalSource(journal.cel, journal.queue, poll_seconds=0.01, clock=clock)  # type: ignore[method-assign]
+    journal.source = journal.new_source()
+    return clock
+
+
+def steps(rows: Sequence[Row]) -> list[int | None]:
+    """The number of each row's call, None for a step."""
+    return [int(row.linked_id.rpartition(".")[2]) if isinstance(row, CelRow) else None for row in rows]
+
+
+def of_call(number: int, second: int) -> bytes:
+    return cel(second, linkedid=f"{BASE}.{number}")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 1000])
+@pytest.mark.parametrize("seconds", [-3_600, 3])
+async def test_a_clock_that_was_set_while_nobody_looked_is_told_in_each_call_since(
+    journal: Journal, clock: Clock, seconds: int, limit: int
+) -> None:
+    """Once all were read, no more. What was not committed is told again."""
+    journal.write(of_call(1, 1))
+    await journal.read()
+    clock.is_set(seconds)
+    journal.write(of_call(1, 2), of_call(2, 3), of_call(2, 4), of_call(1, 5))
+    journal.source = journal.new_source()
+    given: list[list[int | None]] = []
+    for _ in range(2):
+        where, rows = dict(journal.positions), list[Row]()
+        while True:
+            batch = await journal.source.read(where, limit)
+            where, rows = dict(batch.positions), rows + batch.rows
+            if batch.at_end:
+                break
+        given.append(steps(rows))
+    assert given[0] == given[1]
+    assert [number for number in given[0] if number is not None] == [1, 2, 2, 1]
+    assert given[0][:2] == [None, 1]
+    after_first_of_2 = given[0].index(2) + 1
+    assert given[0][after_first_of_2] is None
+    journal.positions.update(where)
+    journal.write(of_call(3, 6))
+    assert steps(await journal.read()) == [3]
+
+
+async def test_a_clock_that_is_set_while_all_is_read_is_told_once(journal: Journal, clock: Clock) -> None:
+    journal.write(of_call(1, 1))
+    await journal.read()
+    clock.is_set(5)
+    assert steps(await journal.read()) == [None]
+    journal.write(of_call(1, 2))
+    assert steps(await journal.read()) == [1]
+
+
+async def test_a_clock_that_is_kept_in_time_was_not_set(journal: Journal, clock: Clock) -> None:
+    """And the place where it was read is no new one: nothing would be committed but that."""
+    journal.write(of_call(1, 1))
+    await journal.read()
+    before = dict(journal.positions)
+    clock.is_set(0.9)
+    assert await journal.read() == []
+    assert journal.positions == before
+
+
+@pytest.mark.parametrize("then", ["another boot", None])
+async def test_what_a_clock_was_before_the_machine_was_started_is_not_compared(
+    journal: Journal, clock: Clock, then: str | None
+) -> None:
+    journal.write(of_call(1, 1))
+    await journal.read()
+    clock.now = None if then is None else Position(then, 5)
+    journal.write(of_call(1, 2))
+    assert steps(await journal.read()) == [1]
+    clock.now = Position(then or "first boot", 5 if then else 10**15)
+    journal.write(of_call(1, 3))
+    assert steps(await journal.read()) == [1]
+
+
+async def test_where_ami_told_where_the_clock_was_set_no_other_call_says_so(journal: Journal, clock: Clock) -> None:
+    """But a restart forgets what was noted, not that it was."""
+    journal.write(of_call(1, 1))
+    await journal.read()
+    journal.write(of_call(1, 2))
+    clock.is_set(60)
+    journal.source.note_step(ClockStep(5))
+    journal.write(of_call(2, 3), of_call(3, 4))
+    first = await journal.source.read(journal.positions, 1)
+    assert steps(first.rows) == [1]
+    second = await journal.source.read(first.positions, 10)
+    assert steps(second.rows) == [None, 2, 3]
+    again = await journal.new_source().read(first.positions, 10)
+    assert steps(again.rows) == [None, 2, None, 3, None]
+    assert (await journal.source.read(second.positions, 10)).rows == []
+
+
+async def test_a_clock_that_is_set_again_unseen_is_told_although_the_first_time_was_seen(
+    journal: Journal, clock: Clock
+) -> None:
+    journal.write(of_call(1, 1))
+    await journal.read()
+    for _ in range(2):
+        clock.is_set(60)
+        journal.source.note_step(ClockStep(5))
+        batch = await journal.source.read(journal.positions, 10)
+        assert steps(batch.rows) == [None]
+        journal.source.release(batch)
+        journal.positions.update(batch.positions)
+        assert await journal.read() == []
+        clock.is_set(60)
+        assert steps(await journal.read()) == [None]
+        assert await journal.read() == []
