@@ -9,7 +9,7 @@ import typer
 
 from gateway.asterisk.kept_files import KeptFiles
 from gateway.cli.period import Node, Shown, Since, Until, period
-from gateway.cli.run import connection, run, settings
+from gateway.cli.run import connection, fail, known_node, run, settings
 from gateway.ingest.auditing import Audit, Audited, Difference
 from gateway.node_name import node_name
 from gateway.settings import Settings
@@ -26,7 +26,9 @@ def audit(
 ) -> None:
     """Compare source files, raw rows, records and event log; exit status 0 only if they agree."""
     start, stop = period(since, until)
-    stop = max(start, min(stop, time.time_ns() // 1000 - UNDER_WAY))
+    stop = min(stop, time.time_ns() // 1000 - UNDER_WAY)
+    if start >= stop:
+        fail("--from: what is compared ends ten seconds ago, as what came since may be on its way", 2)
     shown = Shown()
     chosen = settings()
     differences: list[Difference] = []
@@ -43,7 +45,7 @@ def audit(
     async def work() -> Audited:
         async with connection(migrated=True) as opened:
             own_node = node_name(chosen)
-            of_node = node or own_node
+            of_node = await known_node(opened, node, own_node)
             files = kept_files(chosen) if of_node == own_node else KeptFiles()
             auditing = Audit(opened, of_node, start, stop, files, on_difference=on_difference, on_progress=shown.at)
             return await auditing.run()

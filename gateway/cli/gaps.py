@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.run import connection, run, show, transaction
+from gateway.cli.run import connection, known_node, run, show, transaction
 from gateway.store import audit, settled
 
 app = typer.Typer(no_args_is_help=True, help="Times of which channel events were missed.")
@@ -29,6 +29,7 @@ def accept(node: Node = "", as_json: Json = False) -> None:
 
     async def work() -> list[settled.GapAt]:
         async with transaction() as opened:
+            await known_node(opened, node, "")
             accepted = []
             for gap in await settled.gaps(opened):
                 accounts = await settled.accept(opened, gap) if node in ("", gap.node) else None

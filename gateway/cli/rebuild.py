@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.period import Node, Shown, Since, Until, period
-from gateway.cli.run import connection, run, settings
+from gateway.cli.run import connection, known_node, run, settings
 from gateway.ingest import rebuild as rebuilding
 from gateway.ingest.refold import Refolded
 from gateway.node_name import node_name
@@ -32,7 +32,7 @@ def rebuild(
 
     async def work() -> Amended:
         async with connection(migrated=True) as opened:
-            of_node = node or node_name(settings())
+            of_node = await known_node(opened, node, node_name(settings()))
             return await rebuilding.rebuild(opened, of_node, start, stop, on_progress=on_progress)
 
     done = run(work)

@@ -13,6 +13,7 @@ import typer
 from gateway.database import database, not_reached
 from gateway.events.secrets import SecretKeyError
 from gateway.settings import Settings, SettingsError, load
+from gateway.store import nodes
 from gateway.store.connection import DRIVER_ERRORS, Connection
 from gateway.store.errors import StoreError, UnknownAccount
 from gateway.store.migrations import migrate
@@ -100,6 +101,13 @@ async def transaction() -> AsyncIterator[Connection]:
     """As `connection`; what is done and what the audit log says of it are committed together."""
     async with connection() as opened, opened.transaction():
         yield opened
+
+
+async def known_node(opened: Connection, node: str, own: str) -> str:
+    """`node`, or our own where it is empty. Raises Wrong: nothing is recorded of it."""
+    if node in ("", own) or await nodes.is_known(opened, node):
+        return node or own
+    raise Wrong(f"--node: nothing is recorded of {node!r}; there is {', '.join(await nodes.names(opened)) or 'none'}")
 
 
 def line(option: str, text: str, *, least: int = 1, most: int = 255) -> str:

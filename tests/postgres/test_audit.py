@@ -210,6 +210,28 @@ async def test_it_may_begin_with_the_calendar(pool: Pool, acme: Directory, data:
     assert (await command("rebuild", "--from", "0001-01-01", "--to", "2026-11-24")).told["compared"] == 3
 
 
+@pytest.mark.parametrize("words", [("audit", *DAY), ("rebuild", *DAY), ("gaps", "accept")])
+async def test_a_node_of_which_nothing_is_recorded_is_refused(
+    pool: Pool, acme: Directory, data: Path, command: Run, words: Sequence[str]
+) -> None:
+    """As what is misspelt would agree; but our own may have recorded nothing yet, and another was imported only."""
+    own = await command(*words)
+    assert own.status == 0
+    await read_all(pool, THREE)
+    done = await command(*words, "--node", "pbx9")
+    assert (done.status, done.output) == (2, "")
+    assert done.errors.splitlines()[-1] == "gateway: --node: nothing is recorded of 'pbx9'; there is pbx1"
+    await pool.execute("update calls set node = 'pbx9'")
+    assert (await command(*words, "--node", "pbx9")).status == 0
+
+
+@pytest.mark.parametrize("since", ["9999-12-31", "2126-01-01"])
+async def test_a_time_to_come_is_refused(pool: Pool, acme: Directory, data: Path, command: Run, since: str) -> None:
+    done = await command("audit", "--from", since, "--to", "9999-12-31")
+    assert (done.status, done.output) == (2, "")
+    assert done.errors.splitlines()[-1].startswith("gateway: --from: what is compared ends ten seconds ago")
+
+
 async def test_the_digest_is_kept_and_an_account_sees_its_own(pool: Pool, acme: Directory, data: Path) -> None:
     await read_all(pool, THREE)
     assert await audited.last_digest(pool, "acme") is None
