@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gateway.asterisk.cel_csv import RECORD_START, cel_row
 from gateway.asterisk.noted_steps import NotedSteps
-from gateway.asterisk.own_clock import own_clock, was_set
+from gateway.asterisk.own_clock import LEAST, own_clock, was_set
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
 from gateway.asterisk.tail import Chunk, Tail
@@ -30,6 +30,9 @@ QUEUE = "queue_log"
 CLOCK = "clock"
 POLL_SECONDS = 0.05
 LONGEST_QUEUE_SECONDS = 86_400
+MOST_FACTS = 10_000
+"""At once, where their times do not tell which belong to the CEL rows that are read with them."""
+
 AT_END_KINDS = 2
 """What is given when all rows of the files were read: the channels that live, and a watermark."""
 
@@ -66,6 +69,7 @@ class JournalSource:
         self._steps = NotedSteps()
         self._clock = clock
         self._clock_noted: Position | None = None
+        self._youngest: Instant = 0
 
     def begin_after(self, at: Instant) -> None:
         """See `source.Source`: it begins with the oldest file that was written after."""
@@ -175,9 +179,11 @@ class JournalSource:
         times = [row.at for row in cel.rows if isinstance(row, CelRow)]
         if not times and not cel.at_end:
             return reading
-        until = None if cel.at_end else max(times) // 1_000_000
+        is_set_back = bool(times) and min(times) < max(self._youngest, *times) - LEAST
+        self._youngest = max([self._youngest, *times])
+        until = None if cel.at_end or is_set_back else times[-1] // 1_000_000
         since = min(times) // 1_000_000 - LONGEST_QUEUE_SECONDS if times else None
-        most = None if times else limit
+        most = limit if not times else MOST_FACTS if is_set_back else None
         while not reading.at_end and (most is None or len(reading.rows) < most):
             chunk = self._queue.read(reading.position)
             reading.skipped += chunk.skipped

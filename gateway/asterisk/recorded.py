@@ -13,6 +13,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from gateway.asterisk.cel_ami import row_of_event
 from gateway.asterisk.cel_csv import RECORD_START, cel_row
+from gateway.asterisk.own_clock import LEAST
 from gateway.asterisk.queue_log import queue_row
 from gateway.asterisk.tail import MAX_RECORD_BYTES
 from gateway.calls.rows import CelRow, Instant, QueueRow
@@ -65,15 +66,22 @@ class Recorded:
 
     def journal(self, cel: Sequence[NamedFile], queue_log: Sequence[NamedFile] = ()) -> Iterator[RecordedRow]:
         """Files in the order of their time. A fact of queue_log comes before the CEL rows of its second:
-        it was written before the last row of its call.
+        it was written before the last row of its call. Where Asterisk's clock was set back, what was written before
+        comes before, in both.
         """
         facts = self._each(queue_log, self._queue_rows)
-        fact = next(facts, None)
+        fact, fact_at, row_at = next(facts, None), 0, 0
         for row in self._each(cel, self._journal_rows):
-            while fact is not None and fact.at <= row.at:
+            is_set_back = row.at < row_at - LEAST
+            while fact is not None:
+                is_set_back &= fact.at >= fact_at - LEAST
+                if not is_set_back and fact.at > row.at:
+                    break
                 yield fact
+                fact_at = fact.at
                 fact = next(facts, None)
             yield row
+            row_at = row.at
         while fact is not None:
             yield fact
             fact = next(facts, None)
