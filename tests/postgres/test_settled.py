@@ -116,7 +116,7 @@ async def test_the_operator_lists_and_accepts_gaps(pool: Pool, acme: Directory, 
     await read_all(pool, [*rows(ANSWERED), Gap(LAST + 1)])
     [listed] = json.loads((await command("gaps", "list")).output.splitlines()[-1])
     assert listed["node"] == "pbx1"
-    assert json.loads((await command("gaps", "accept", "--node", "pbx2")).output) == []
+    assert (await command("gaps", "accept", "--node", "pbx2")).status == 2
     assert await told(pool) is None
     assert json.loads((await command("gaps", "accept")).output) == [listed]
     assert about(await told(pool), LAST, -5)
