@@ -16,6 +16,12 @@ def row_to_json(row: Row) -> str:
     return compact(_values(row))
 
 
+def kind_of(row: Row) -> str:
+    """The first of its values there."""
+    kind: str = _values(row)[0]
+    return kind
+
+
 def row_from_json(line: bytes) -> Row:
     """Exact inverse.
 

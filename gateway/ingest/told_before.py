@@ -8,13 +8,18 @@ was stored last is new, whatever its time: Asterisk's clock may have been set. W
 begins with the first one that is not stored, and of its time or younger.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.asterisk.source import Batch
+from gateway.calls.row_json import kind_of
 from gateway.calls.rows import CelRow, Instant, QueueRow, Row, Watermark
 from gateway.store import raw_rows
 from gateway.store.connection import Connection
+
+SAME_ROW = 250_000
+"""Microseconds between two sources' times of one row of a channel: AMI's is that of telling, a little later."""
 
 SAME_FACT = 2_000_000
 """Microseconds between two sources' times of one fact of a queue: queue_log's are whole seconds, AMI's are not."""
@@ -36,12 +41,14 @@ class ToldBefore:
         self._youngest = youngest
         self._looks = looks
         self._found = self._reached = False
+        self._met: set[int] = set()
+        """The sequences of stored rows that were given again."""
 
     async def without(self, batch: Batch) -> Batch:
         """The batch with its new rows alone."""
         self.begins_again = False
         if self._looks and not self._found:
-            at = next((at for at, row in enumerate(batch.rows) if raw_rows.key(row) == raw_rows.key(self.last)), None)
+            at = _place_of(self.last, batch.rows)
             if at is None:
                 self.begins_again, self._looks = batch.at_end, not batch.at_end
                 return replace(batch, rows=[])
@@ -61,17 +68,34 @@ class ToldBefore:
         return replace(batch, rows=[row for row in batch.rows if id(row) in wanted])
 
     async def _unstored(self, rows: Sequence[Row]) -> list[Row]:
-        stored = await raw_rows.stored(self._connection, self._node, rows)
+        noted = await raw_rows.noted(
+            self._connection, self._node, [row.at for row in rows if not isinstance(row, CelRow | QueueRow)]
+        )
+        of_channels = [row for row in rows if isinstance(row, CelRow)]
+        since = self.last.at - raw_rows.LATELY
+        candidates = of_channels if self._reached or any(row.at >= since for row in of_channels) else []
+        linked_ids = {row.linked_id for row in candidates}
+        stored = defaultdict[tuple[str, str], list[raw_rows.StoredRow]](list)
+        for one in await raw_rows.of_calls(self._connection, self._node, linked_ids):
+            if one.seq not in self._met:
+                stored[one.event, one.unique_id].append(one)
         new: list[Row] = []
         for row in rows:
-            if raw_rows.key(row) in stored:
-                continue
             if isinstance(row, CelRow):
-                self._reached |= row.at >= self.last.at - raw_rows.LATELY
+                same = stored[row.event, row.unique_id]
+                nearest = min(same, key=lambda one: abs(one.at - row.at), default=None)
+                if nearest is not None and abs(nearest.at - row.at) < SAME_ROW:
+                    same.remove(nearest)
+                    self._met.add(nearest.seq)
+                    continue
+                self._reached |= row.at >= since
                 if not self._reached:
                     continue
-            elif isinstance(row, Watermark) and not self._reached:
+            elif isinstance(row, Watermark):
                 # It is told often, and stored where anything came of it.
+                if not self._reached:
+                    continue
+            elif (kind_of(row), row.at) in noted:
                 continue
             new.append(row)
         return new
@@ -89,6 +113,16 @@ class ToldBefore:
                 for one in stored
             )
         ]
+
+
+def _place_of(last: CelRow, rows: Sequence[Row]) -> int | None:
+    """Where it is among these: a channel may have several of an event, of which the nearest counts."""
+    places = [
+        (abs(row.at - last.at), place)
+        for place, row in enumerate(rows)
+        if isinstance(row, CelRow) and (row.event, row.unique_id) == (last.event, last.unique_id)
+    ]
+    return min((place for place in places if place[0] < SAME_ROW), default=(0, None))[1]
 
 
 async def told_before(connection: Connection, node: str, *, looks: bool = False) -> ToldBefore | None:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from gateway.calls.instant import from_datetime, to_datetime
 from gateway.calls.row_json import row_from_json, row_to_json
@@ -13,8 +14,16 @@ from gateway.store.connection import Connection
 LATELY = 1_000_000
 """Microseconds within which rows may come in another order than that of their times."""
 
-Key = tuple[str, str, Instant, str]
-"""Kind, event, time, unique id."""
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A channel's."""
+
+    seq: int
+    at: Instant
+    event: str
+    unique_id: str
+
 
 _LAST_AT = """
     select coalesce(
@@ -91,31 +100,31 @@ async def last_text(connection: Connection, node: str) -> tuple[str, Instant] | 
     return None if record is None else (record["row"], from_datetime(record["at"]))
 
 
-def key(row: Row) -> Key:
-    """What tells the row of a channel, or what was noted, from all others of its node."""
-    if isinstance(row, CelRow):
-        return "cel", row.event, row.at, row.unique_id
-    return row_to_json(row).split('"', 2)[1], "", row.at, ""
-
-
-async def stored(connection: Connection, node: str, rows: Sequence[Row]) -> set[Key]:
-    """The keys of all that are stored of these rows' times."""
-    if not rows:
-        return set()
-    times = [to_datetime(row.at) for row in rows]
+async def of_calls(connection: Connection, node: str, linked_ids: Iterable[str]) -> list[StoredRow]:
+    """What is stored of these calls' channels."""
     records = await connection.fetch(
         """
-        select row ->> 0 as kind, case when linked_id <> '' then row ->> 1 else '' end as event, at,
-               case when linked_id <> '' then unique_id else '' end as unique_id
-        from raw_rows
-        where node = $1 and at = any($2::timestamptz[]) and at between $3 and $4
+        select seq, at, unique_id, row ->> 1 as event from raw_rows
+        where node = $1 and linked_id = any($2::text[]) and linked_id <> ''
+        order by seq
         """,
         node,
-        times,
-        min(times),
-        max(times),
+        list(linked_ids),
     )
-    return {(one["kind"], one["event"], from_datetime(one["at"]), one["unique_id"]) for one in records}
+    return [StoredRow(one["seq"], from_datetime(one["at"]), one["event"], one["unique_id"]) for one in records]
+
+
+async def noted(connection: Connection, node: str, times: Iterable[Instant]) -> set[tuple[str, Instant]]:
+    """What was noted at these times and is stored, gaps and the like: its kind, as `row_to_json` has it, and time."""
+    records = await connection.fetch(
+        """
+        select row ->> 0 as kind, at from raw_rows
+        where node = $1 and linked_id = '' and unique_id = '' and at = any($2::timestamptz[])
+        """,
+        node,
+        [to_datetime(at) for at in times],
+    )
+    return {(one["kind"], from_datetime(one["at"])) for one in records}
 
 
 async def stored_facts(connection: Connection, node: str, unique_ids: Iterable[str]) -> list[QueueRow]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,11 +16,15 @@ from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.source import Source
 from gateway.asterisk.spool import SpoolSource, SpoolWriter
 from gateway.calls.directory import Directory
-from gateway.calls.rows import Gap, QueueRow, Row
+from gateway.calls.rows import CelRow, Gap, QueueRow, Row
 from gateway.ingest import Ingest
 from gateway.store.connection import Pool
+from tests.lab.recordings import RECORDINGS, SOURCES, Recording
 from tests.unit.asterisk.test_journal import BASE
 from tests.unit.asterisk.test_rows import line
+
+TOLD_LATE = 1_300
+"""Microseconds."""
 
 EVENTS = ("CHAN_START", "HANGUP", "CHAN_END", "LINKEDID_END")
 
@@ -30,7 +36,7 @@ class Pbx:
         self.journal = directory / "log" / "Master.csv"
         self.queue_log = directory / "log" / "queue_log"
         self.spool = directory / "spool"
-        self.journal.parent.mkdir()
+        self.journal.parent.mkdir(parents=True)
 
     def carries(self, number: int, *, heard: bool = False) -> None:
         """A call from second `number` on."""
@@ -46,8 +52,9 @@ class Pbx:
             self.tells(records)
 
     def tells(self, records: Sequence[bytes]) -> None:
+        """AMI's time is that of telling, a little after the journal's."""
         rows = [cel_row(one) for one in records]
-        self.tells_rows([row for row in rows if row is not None])
+        self.tells_rows([replace(row, at=row.at + TOLD_LATE) for row in rows if row is not None])
         assert None not in rows
 
     def tells_rows(self, rows: Sequence[Row]) -> None:
@@ -79,8 +86,8 @@ def pbx(tmp_path: Path) -> Pbx:
 
 
 @asynccontextmanager
-async def reading(pool: Pool, source: Source) -> AsyncIterator[Ingest]:
-    ingest = Ingest(pool, "pbx1", source)
+async def reading(pool: Pool, source: Source, node: str = "pbx1") -> AsyncIterator[Ingest]:
+    ingest = Ingest(pool, node, source)
     task = asyncio.create_task(ingest.run())
     try:
         yield ingest
@@ -89,8 +96,8 @@ async def reading(pool: Pool, source: Source) -> AsyncIterator[Ingest]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def read_to_end(pool: Pool, source: Source) -> None:
-    async with reading(pool, source) as ingest, asyncio.timeout(20):
+async def read_to_end(pool: Pool, source: Source, node: str = "pbx1") -> None:
+    async with reading(pool, source, node) as ingest, asyncio.timeout(20):
         while not ingest.progress.caught_up:
             await asyncio.sleep(0.01)
 
@@ -321,3 +328,48 @@ async def test_a_gap_is_told_after_the_change_to_ami_though_the_gateways_clock_i
         await read_to_end(pool, SpoolSource(pbx.spool))
     assert await stored(pool) == [number for number in (100, 200) for _ in EVENTS]
     assert await gaps(pool) == 1
+
+
+@pytest.mark.parametrize("recording", RECORDINGS[::24], ids=lambda one: one.name)
+async def test_a_real_asterisks_call_is_stored_once_over_a_change_within_it(
+    pool: Pool, acme: Directory, tmp_path: Path, recording: Recording
+) -> None:
+    """Both ways, whichever row was the last that was read."""
+    told = {source: [row for row in await recording.rows(source) if isinstance(row, CelRow)] for source in SOURCES}
+    whole = [(row.event, row.unique_id) for row in told["journal"]]
+    assert whole == [(row.event, row.unique_id) for row in told["ami"]]
+    records = [one + b"\n" for one in (recording.place / "journal.csv").read_bytes().splitlines()]
+    for number, last in enumerate(sorted({len(whole) // 3, len(whole) * 2 // 3, len(whole) - 1})):
+        for first, second in (SOURCES, SOURCES[::-1]):
+            place = tmp_path / f"{number}-{first}"
+            pbx = Pbx(place)
+            node = place.name
+
+            def source(kind: str, rows: int, pbx: Pbx = pbx) -> Source:
+                if kind == "ami":
+                    shutil.rmtree(pbx.spool, ignore_errors=True)
+                    pbx.tells_rows(told["ami"][:rows])
+                    return SpoolSource(pbx.spool)
+                pbx.journal.write_bytes(b"".join(records[:rows]))
+                return JournalSource(pbx.journal)
+
+            await read_to_end(pool, source(first, last), node)
+            before = await pool.fetchval("select count(*) from raw_rows where node = $1", node)
+            assert before > 0
+            await read_to_end(pool, source(second, len(records)), node)
+            found = await pool.fetch(
+                "select row ->> 1 as event, unique_id from raw_rows where node = $1 order by seq", node
+            )
+            assert [(one["event"], one["unique_id"]) for one in found] == whole
+
+
+async def test_what_a_channel_does_again_within_the_second_is_new(pool: Pool, acme: Directory, pbx: Pbx) -> None:
+    """Though the row that was stored last is not in the journal."""
+    held = [record(100 + place / 10, 1, event) for place, event in enumerate(["HOLD", "UNHOLD"] * 3)]
+    pbx.tells(held[:3])
+    pbx.tells([record(100.25, 2, "CHAN_START")])
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.writes([*held, record(103, 3, "CHAN_START")])
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [1, 1, 1, 2, 1, 1, 1, 3]
