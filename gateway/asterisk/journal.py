@@ -121,6 +121,8 @@ class JournalSource:
             if self._at_end.get(type(row)) is row:
                 del self._at_end[type(row)]
         self._steps.committed(batch.rows)
+        if batch.at_end:
+            self._clock_noted = None  # Where it was set again unseen, that is told as well.
         last = next((row.at for row in reversed(batch.rows) if isinstance(row, CelRow)), None)
         if last is not None:
             self.begin_after(last)

@@ -12,7 +12,7 @@ import structlog
 from gateway.asterisk.source import Batch, Position, Source
 from gateway.asterisk.spool import SpoolSource
 from gateway.calls.instant import to_text
-from gateway.calls.rows import CelRow, Gap, QueueRow, Row
+from gateway.calls.rows import CelRow, Gap, Row
 from gateway.ingest.leadership import Leadership, Role
 from gateway.ingest.own_spool import OwnSpool
 from gateway.ingest.progress import Progress
@@ -152,17 +152,19 @@ class Ingest:
                 await writer.settle()
                 batch = await told.without(batch)
                 if told.begins_again:
-                    where = {}
+                    # What was lost on the way is not lost again.
+                    where, missed = {}, [row for row in [*missed, *batch.rows] if isinstance(row, Gap)]
                     continue
-                if not batch.at_end and not any(isinstance(row, CelRow | QueueRow) for row in batch.rows):
-                    # Nothing is committed before the first row that is new: a restart passes over the others too.
+                if not batch.at_end and not any(isinstance(row, CelRow) for row in batch.rows):
+                    # Nothing is committed before a channel's first new row: a restart passes over the others too.
                     missed = [*missed, *batch.rows]
                     where = dict(batch.positions)
                     await asyncio.sleep(0)
                     continue
                 told = None if told.is_over else told
             if missed:
-                batch, missed = replace(batch, rows=[*missed, *batch.rows], lost=True), []
+                lost = batch.lost or any(isinstance(row, Gap) for row in missed)
+                batch, missed = replace(batch, rows=[*missed, *batch.rows], lost=lost), []
             if batch.rows or dict(batch.positions) != dict(where):
                 await writer.write(batch, partial(self._committed, read))
                 where = dict(batch.positions)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from gateway.asterisk.source import Batch
 from gateway.calls.row_json import kind_of
-from gateway.calls.rows import CelRow, Instant, QueueRow, Row, Watermark
+from gateway.calls.rows import CelRow, Gap, Instant, QueueRow, Row, Watermark
 from gateway.store import raw_rows
 from gateway.store.connection import Connection
 
@@ -40,6 +40,9 @@ class ToldBefore:
         self._node = node
         self._youngest = youngest
         self._looks = looks
+        self._since = last.at
+        """The oldest of the new rows of channels."""
+
         self._found = self._reached = False
         self._met: set[int] = set()
         """The sequences of stored rows that were given again."""
@@ -49,11 +52,13 @@ class ToldBefore:
         self.begins_again = False
         if self._looks and not self._found:
             at = _place_of(self.last, batch.rows)
-            if at is None:
+            self._found = at is not None
+            if at is not None:
+                new = batch.rows[at + 1 :]
+            else:
                 self.begins_again, self._looks = batch.at_end, not batch.at_end
-                return replace(batch, rows=[])
-            self._found = True
-            new = batch.rows[at + 1 :]
+                # What is lost just now, and what queue_log tells of later, is not told by any row here.
+                new = [row for row in batch.rows if batch.lost and isinstance(row, Gap)]
         elif self._found:
             new = batch.rows
         else:
@@ -61,8 +66,9 @@ class ToldBefore:
         new = [row for row in new if not isinstance(row, QueueRow)]
         times = [row.at for row in new if isinstance(row, CelRow)]
         facts = [row for row in batch.rows if isinstance(row, QueueRow)]
-        wanted = {id(row) for row in [*new, *await self._new_facts(facts, min([self.last.at, *times]))]}
-        self.is_over = batch.at_end or (
+        self._since = min([self._since, *times])
+        wanted = {id(row) for row in [*new, *await self._new_facts(facts, self._since)]}
+        self.is_over = (batch.at_end and not self.begins_again) or (
             max(times, default=0) > self._youngest + SAME_FACT and min(times) > self.last.at - SAME_FACT
         )
         return replace(batch, rows=[row for row in batch.rows if id(row) in wanted])

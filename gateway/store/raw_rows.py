@@ -28,7 +28,7 @@ class StoredRow:
 _LAST_AT = """
     select coalesce(
         (select row_at from nodes where node = $1),
-        (select max(at) from raw_rows where node = $1 and unique_id <> '')
+        (select max(at) from raw_rows where node = $1 and linked_id <> '')
     )
 """
 """The time of the row of a channel that was stored last."""
@@ -69,7 +69,7 @@ async def last_seq(connection: Connection, node: str) -> int:
 
 async def youngest(connection: Connection, node: str) -> Instant | None:
     """When the node's youngest row of a channel was."""
-    at = await connection.fetchval("select max(at) from raw_rows where node = $1 and unique_id <> ''", node)
+    at = await connection.fetchval("select max(at) from raw_rows where node = $1 and linked_id <> ''", node)
     return None if at is None else from_datetime(at)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from gateway.asterisk.cel_csv import cel_row
 from gateway.asterisk.journal import JournalSource
-from gateway.asterisk.source import Source
+from gateway.asterisk.source import Batch, Position, Source
 from gateway.asterisk.spool import SpoolSource, SpoolWriter
 from gateway.calls.directory import Directory
 from gateway.calls.rows import CelRow, Gap, QueueRow, Row
@@ -313,8 +313,7 @@ async def test_facts_of_queues_are_told_once_though_the_source_was_changed_withi
     pbx.writes([record(100.6, 2, "ANSWER")])
     for _ in range(2):
         await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
-    facts = await pool.fetch("select unique_id from raw_rows where linked_id = '' order by seq")
-    assert [one["unique_id"] for one in facts] == [f"{BASE}.1", f"{BASE}.2"]
+    assert await facts(pool) == [1, 2]
 
 
 async def test_a_gap_is_told_after_the_change_to_ami_though_the_gateways_clock_is_behind_asterisks(
@@ -373,3 +372,112 @@ async def test_what_a_channel_does_again_within_the_second_is_new(pool: Pool, ac
     for _ in range(2):
         await read_to_end(pool, JournalSource(pbx.journal))
     assert await stored(pool) == [1, 1, 1, 2, 1, 1, 1, 3]
+
+
+async def facts(pool: Pool) -> list[int]:
+    """The numbers of the callers of whose queues something is stored, in order."""
+    found = await pool.fetch("select unique_id from raw_rows where linked_id = '' and unique_id <> '' order by seq")
+    return [int(one["unique_id"].rpartition(".")[2]) for one in found]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 6, 2_000])
+async def test_facts_of_queues_are_not_passed_over_with_the_rows_that_were_told(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    """queue_log is read ahead of the journal where the clock was set back."""
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", batch_rows)
+    pbx.carries(1000, heard=True)
+    pbx.carries(500, heard=True)
+    pbx.carries(510, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.enters_queue(600, 600)
+    pbx.carries(600)
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    assert await stored(pool) == [number for number in (1000, 500, 510, 600) for _ in EVENTS]
+    assert await facts(pool) == [600]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 2_000])
+async def test_a_fact_of_a_queue_is_new_where_it_follows_a_new_row_of_a_channel(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    """Whatever its time, and though no row of a channel is read with it."""
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", batch_rows)
+    pbx.carries(1000)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    pbx.tells([record(1000 + place, 1000, event) for place, event in enumerate(EVENTS)])
+    began, *rest = [record(500 + place, 500, event) for place, event in enumerate(EVENTS)]
+    pbx.tells([began])
+    pbx.enters_queue(500.5, 500, heard=True)
+    pbx.tells(rest)
+    for _ in range(2):
+        await read_to_end(pool, SpoolSource(pbx.spool))
+    assert await stored(pool) == [number for number in (1000, 500) for _ in EVENTS]
+    assert await facts(pool) == [500]
+
+
+async def until_one_commit(pool: Pool, source: Source) -> None:
+    before = await pool.fetchval("select count(*) from raw_rows")
+    async with reading(pool, source), asyncio.timeout(20):
+        while await pool.fetchval("select count(*) from raw_rows") == before:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("batch_rows", [3, 100])
+@pytest.mark.parametrize("set_back", [False, True])
+async def test_a_restart_half_way_through_what_was_told_stores_nothing_twice(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch, batch_rows: int, set_back: bool
+) -> None:
+    """Though a queue's fact is new, and the row that was stored last is not in the journal."""
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", batch_rows)
+    if set_back:
+        pbx.carries(5000, heard=True)
+    for number in range(500, 900, 4):
+        pbx.carries(number, heard=True)
+    pbx.tells([record(905, 904, "CHAN_START")])
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.enters_queue(1000, 1000)
+    pbx.carries(1000)
+    await until_one_commit(pool, JournalSource(pbx.journal, pbx.queue_log))
+    await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    found = await stored(pool)
+    assert max(found.count(number) for number in found) == len(EVENTS)
+    assert (found.count(1000), await facts(pool)) == (len(EVENTS), [1000])
+
+
+async def test_a_journal_that_is_cut_while_what_was_told_is_passed_over_is_a_gap(
+    pool: Pool, acme: Directory, pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ingest.ingest.BATCH_ROWS", 3)
+    for number in range(500, 900, 4):
+        pbx.carries(number, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.carries(1000)
+    source = JournalSource(pbx.journal)
+    read, reads = source.read, 0
+
+    async def read_of_a_cut_one(where: Mapping[str, Position], limit: int, *, ahead: bool = False) -> Batch:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            pbx.journal.unlink()
+            pbx.carries(1100)
+        return await read(where, limit, ahead=ahead)
+
+    monkeypatch.setattr(source, "read", read_of_a_cut_one)
+    await read_to_end(pool, source)
+    found = await stored(pool)
+    assert (found.count(1000), found.count(1100), await gaps(pool)) == (0, len(EVENTS), 1)
+
+
+async def test_where_it_was_not_kept_which_row_was_last_the_youngest_of_a_channel_is(
+    pool: Pool, acme: Directory, pbx: Pbx
+) -> None:
+    """In a database of before, whose youngest row is a queue's."""
+    pbx.carries(100, heard=True)
+    pbx.enters_queue(110, 100, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    await pool.execute("update nodes set row_at = null")
+    await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    assert await stored(pool) == [100] * len(EVENTS)

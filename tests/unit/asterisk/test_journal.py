@@ -790,3 +790,18 @@ async def test_a_clock_that_is_set_again_unseen_is_told_although_the_first_time_
         clock.is_set(60)
         assert steps(await journal.read()) == [None]
         assert await journal.read() == []
+
+
+async def test_a_step_that_is_undone_unseen_is_told_once(journal: Journal, clock: Clock) -> None:
+    journal.write(of_call(1, 1))
+    await journal.read()
+    clock.is_set(60)
+    journal.source.note_step(ClockStep(5))
+    clock.is_set(-60)
+    given = []
+    for _ in range(3):
+        batch = await journal.source.read(journal.positions, 10)
+        journal.source.release(batch)
+        journal.positions.update(batch.positions)
+        given.append(bool(batch.rows))
+    assert given == [True, False, False]
