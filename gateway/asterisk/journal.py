@@ -69,7 +69,10 @@ class JournalSource:
         self._steps = NotedSteps()
         self._clock = clock
         self._clock_noted: Position | None = None
+        self._suspects = False
+        self._read_to: Position | None = None
         self._youngest: Instant = 0
+        """Of the rows until there."""
 
     def begin_after(self, at: Instant) -> None:
         """See `source.Source`: it begins with the oldest file that was written after."""
@@ -83,9 +86,15 @@ class JournalSource:
         clock_then, clock = positions.get(CLOCK), self._clock()
         if not was_set(clock_then, self._clock_noted):
             self._clock_noted = None
+        if positions.get(CEL) != self._read_to:
+            self._youngest = 0
         cel = self._read_cel(positions.get(CEL), limit)
-        if was_set(self._clock_noted or clock_then, clock):
+        self._read_to = cel.position
+        # What is noted meanwhile explains nothing of what lay there before.
+        self._suspects |= was_set(self._clock_noted or clock_then, clock)
+        if self._suspects:
             cel.rows = _suspected(cel.rows)
+            self._suspects = not cel.at_end
         self._steps.ended(cel.position)
         queue = self._read_queue(positions.get(QUEUE), cel, limit)
         rows = [*queue.rows, *cel.rows]
@@ -181,9 +190,9 @@ class JournalSource:
         times = [row.at for row in cel.rows if isinstance(row, CelRow)]
         if not times and not cel.at_end:
             return reading
-        is_set_back = bool(times) and min(times) < max(self._youngest, *times) - LEAST
         self._youngest = max([self._youngest, *times])
-        until = None if cel.at_end or is_set_back else times[-1] // 1_000_000
+        is_set_back = bool(times) and min(times) < self._youngest - LEAST
+        until = None if cel.at_end else ((self._youngest + LEAST) if is_set_back else times[-1]) // 1_000_000
         since = min(times) // 1_000_000 - LONGEST_QUEUE_SECONDS if times else None
         most = limit if not times else MOST_FACTS if is_set_back else None
         while not reading.at_end and (most is None or len(reading.rows) < most):

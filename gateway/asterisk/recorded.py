@@ -74,7 +74,7 @@ class Recorded:
         for row in self._each(cel, self._journal_rows):
             is_set_back = row.at < row_at - LEAST
             while fact is not None:
-                is_set_back &= fact.at >= fact_at - LEAST
+                is_set_back &= fact_at - LEAST <= fact.at <= row_at + LEAST
                 if not is_set_back and fact.at > row.at:
                     break
                 yield fact

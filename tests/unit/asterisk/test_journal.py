@@ -805,3 +805,26 @@ async def test_a_step_that_is_undone_unseen_is_told_once(journal: Journal, clock
         journal.positions.update(batch.positions)
         given.append(bool(batch.rows))
     assert given == [True, False, False]
+
+
+async def test_a_step_that_is_noted_explains_nothing_of_the_backlog_before(journal: Journal, clock: Clock) -> None:
+    journal.write(of_call(1, 1))
+    await journal.read()
+    clock.is_set(-3_600)
+    journal.write(*(of_call(number, number) for number in (2, 3, 4)))
+    journal.source = journal.new_source()
+    first = await journal.source.read(journal.positions, 1)
+    assert steps(first.rows) == [None, 2, None]
+    clock.is_set(60)
+    journal.source.note_step(ClockStep(5))
+    second = await journal.source.read(first.positions, 1)
+    assert steps(second.rows) == [None, 3, None]
+
+
+async def test_facts_that_are_read_again_are_those_of_their_rows(journal: Journal) -> None:
+    """As after a commit that failed."""
+    journal.write(*(cel(number) for number in range(100, 110)))
+    journal.write(*(queue(number) for number in (100, 105, 109, 5000)), path=journal.queue)
+    await journal.source.read({}, 100)
+    again = await journal.source.read({}, 3)
+    assert [row.unique_id for row in again.rows if isinstance(row, QueueRow)] == [f"{BASE}.100"]
