@@ -147,7 +147,7 @@ class Ingest:
             if batch.lost and told is None:
                 # It goes on in the oldest file that may hold more than was read, at its beginning.
                 await writer.settle()
-                told = await told_before(connection, self._node)
+                told = await told_before(connection, self._node, all_was_read=True)
             if told is not None and batch.positions:
                 await writer.settle()
                 batch = await told.without(batch)

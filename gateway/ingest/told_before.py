@@ -32,13 +32,19 @@ class ToldBefore:
     can come any more.
     """
 
-    def __init__(self, connection: Connection, node: str, last: CelRow, youngest: Instant, *, looks: bool) -> None:
-        """`last`: stored last, of all of channels; `youngest`: the greatest of their times."""
+    def __init__(
+        self, connection: Connection, node: str, last: CelRow, youngest: Instant, begin: Instant, *, looks: bool
+    ) -> None:
+        """`last`: stored last, of all of channels; `youngest`: the greatest of their times.
+
+        `begin`: a row of a channel that is not stored, and not older, is the first new one.
+        """
         self.last = last
         self.is_over = self.begins_again = False
         self._connection = connection
         self._node = node
         self._youngest = youngest
+        self._begin = begin
         self._looks = looks
         self._since = last.at
         """The oldest of the new rows of channels."""
@@ -78,8 +84,7 @@ class ToldBefore:
             self._connection, self._node, [row.at for row in rows if not isinstance(row, CelRow | QueueRow)]
         )
         of_channels = [row for row in rows if isinstance(row, CelRow)]
-        since = self.last.at - raw_rows.LATELY
-        candidates = of_channels if self._reached or any(row.at >= since for row in of_channels) else []
+        candidates = of_channels if self._reached or any(row.at >= self._begin for row in of_channels) else []
         linked_ids = {row.linked_id for row in candidates}
         stored = defaultdict[tuple[str, str], list[raw_rows.StoredRow]](list)
         for one in await raw_rows.of_calls(self._connection, self._node, linked_ids):
@@ -94,7 +99,7 @@ class ToldBefore:
                     same.remove(nearest)
                     self._met.add(nearest.seq)
                     continue
-                self._reached |= row.at >= since
+                self._reached |= row.at >= self._begin
                 if not self._reached:
                     continue
             elif isinstance(row, Watermark):
@@ -131,9 +136,18 @@ def _place_of(last: CelRow, rows: Sequence[Row]) -> int | None:
     return min((place for place in places if place[0] < SAME_ROW), default=(0, None))[1]
 
 
-async def told_before(connection: Connection, node: str, *, looks: bool = False) -> ToldBefore | None:
-    """None where nothing is stored of the node."""
+async def told_before(
+    connection: Connection, node: str, *, looks: bool = False, all_was_read: bool = False
+) -> ToldBefore | None:
+    """None where nothing is stored of the node.
+
+    `all_was_read`: the source is the one that was read before, and tells of all: what is not stored is new, but for
+    what was before the first that is; else but for what was before the last.
+    """
     last = await raw_rows.last_of_channel(connection, node)
     if last is None:
         return None
-    return ToldBefore(connection, node, last, await raw_rows.youngest(connection, node) or last.at, looks=looks)
+    eldest = await raw_rows.eldest(connection, node) if all_was_read else None
+    begin = last.at - raw_rows.LATELY if eldest is None else eldest + raw_rows.LATELY
+    youngest = await raw_rows.youngest(connection, node) or last.at
+    return ToldBefore(connection, node, last, youngest, begin, looks=looks)

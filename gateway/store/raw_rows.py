@@ -73,6 +73,12 @@ async def youngest(connection: Connection, node: str) -> Instant | None:
     return None if at is None else from_datetime(at)
 
 
+async def eldest(connection: Connection, node: str) -> Instant | None:
+    """When the first that is kept of the node's rows of a channel was."""
+    at = await connection.fetchval("select min(at) from raw_rows where node = $1 and linked_id <> ''", node)
+    return None if at is None else from_datetime(at)
+
+
 async def last_of_channel(connection: Connection, node: str) -> CelRow | None:
     """The row of a channel that was stored last; not always the youngest, as Asterisk's clock may have been set."""
     text = await connection.fetchval(

@@ -300,6 +300,24 @@ async def test_a_journal_that_is_cut_after_asterisks_clock_was_set_back_hides_no
     assert await gaps(pool) == 1
 
 
+@pytest.mark.parametrize("cut", ["journal", "queue_log"])
+async def test_a_file_that_is_cut_while_asterisks_clock_is_set_back_hides_nothing_of_the_time_since(
+    pool: Pool, acme: Directory, pbx: Pbx, cut: str
+) -> None:
+    pbx.carries(100)
+    pbx.enters_queue(1000, 1000)
+    pbx.carries(1000)
+    await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    (pbx.journal if cut == "journal" else pbx.queue_log).unlink()
+    pbx.enters_queue(500, 500)
+    pbx.carries(500)
+    for _ in range(2):
+        await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    assert await stored(pool) == [number for number in (100, 1000, 500) for _ in EVENTS]
+    assert await facts(pool) == [1000, 500]
+    assert await gaps(pool) == 1
+
+
 async def test_facts_of_queues_are_told_once_though_the_source_was_changed_within_their_second(
     pool: Pool, acme: Directory, pbx: Pbx
 ) -> None:
