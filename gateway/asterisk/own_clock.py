@@ -6,6 +6,7 @@ clock_gettime(2)) changes only where it is set, as both are kept in time alike.
 """
 
 import time
+from functools import cache
 from pathlib import Path
 
 from gateway.asterisk.source import Position
@@ -22,6 +23,8 @@ AT_ONCE = 10_000_000
 
 LOOKS = 10
 
+_NOBODYS_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 def ticks() -> Instant:
     """Microseconds of a clock that nobody sets."""
@@ -30,9 +33,8 @@ def ticks() -> Instant:
 
 def own_clock() -> Position | None:
     """This start of the machine, and by how many microseconds its clock is ahead; None where it does not tell."""
-    try:
-        boot = BOOT_ID.read_text().strip()
-    except OSError:
+    boot = _boot_id(BOOT_ID)
+    if boot is None:
         return None
     reads = []
     for _ in range(LOOKS):
@@ -51,5 +53,14 @@ def was_set(before: Position | None, after: Position | None) -> bool:
     return abs(after.byte_offset - before.byte_offset) > LEAST
 
 
+@cache
+def _boot_id(path: Path) -> str | None:
+    """Asked for at each read of the journal, and the same as long as we run."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
 def _ticks() -> int:
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime_ns(_NOBODYS_CLOCK)
