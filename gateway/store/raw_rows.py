@@ -33,6 +33,13 @@ _LAST_AT = """
 """
 """The time of the row of a channel that was stored last."""
 
+# That time is given: the plan does not know one that the statement itself would find, and might read the table whole.
+LAST_TEXT = """
+    select row::text as row, at from raw_rows
+    where node = $1 and unique_id <> '' and at >= $2::timestamptz - interval '1 second'
+    order by seq desc limit 1
+"""
+
 
 async def append(connection: Connection, node: str, first_seq: int, rows: Sequence[Row]) -> None:
     """Store `rows` as `first_seq`, `first_seq + 1`, … of the node."""
@@ -95,14 +102,8 @@ async def last_of_channel(connection: Connection, node: str) -> CelRow | None:
 
 async def last_text(connection: Connection, node: str) -> tuple[str, Instant] | None:
     """The row that was stored last of all that tell of a channel or a queue, as `row_to_json` gave it; its time."""
-    record = await connection.fetchrow(
-        f"""
-        select row::text as row, at from raw_rows
-        where node = $1 and unique_id <> '' and at >= ({_LAST_AT}) - interval '1 second'
-        order by seq desc limit 1
-        """,
-        node,
-    )
+    last_at = await connection.fetchval(f"select ({_LAST_AT})", node)
+    record = None if last_at is None else await connection.fetchrow(LAST_TEXT, node, last_at)
     return None if record is None else (record["row"], from_datetime(record["at"]))
 
 
