@@ -184,7 +184,8 @@ class JournalSource:
 
     def _read_queue(self, position: Position | None, cel: _Reading, limit: int) -> _Reading:
         reading = _Reading(position)
-        if self._queue is None:
+        if self._queue is None or cel.position is None:
+            # Before there is a journal, it is about no channel, and whether it was told before cannot be seen.
             reading.at_end = True
             return reading
         times = [row.at for row in cel.rows if isinstance(row, CelRow)]

@@ -1,8 +1,8 @@
 """Listens to one Asterisk over AMI.
 
 Without a journal it writes what it hears into the spool, and marks what it did not hear; with
-one it only wakes the reader. Either way it asks, after each connecting and whenever rows were lost,
-which channels live, so that what ended unheard can be closed.
+one it only wakes the reader. Either way it asks, after each connecting, whenever rows were lost and now
+and then, which channels live, so that what ended unheard can be closed.
 """
 
 import asyncio
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 SURVEY_RETRY_SECONDS = 1.0
 SURVEY_TIMEOUT_SECONDS = 10.0
+SURVEY_AGAIN_SECONDS = 600.0
+"""Unasked for: where Asterisk's clock was set, an answer may have come too early by it to close what ended unheard."""
+
 SETTLE_SECONDS = 1.0
 """How long after Asterisk told its channels the rows of those that had ended are surely there."""
 
@@ -51,6 +54,7 @@ class Listener:
         on_hint: Callable[[Mapping[str, str]], None] | None = None,
         pace: Pace | None = None,
         settle_seconds: float = SETTLE_SECONDS,
+        survey_again_seconds: float = SURVEY_AGAIN_SECONDS,
     ) -> None:
         self.session = AmiSession(
             url,
@@ -70,9 +74,11 @@ class Listener:
         self._source = source
         self._on_hint = on_hint
         self._settle = settle_seconds
+        self._again = survey_again_seconds
         self._clock = ClockWatch()
         self._survey: asyncio.Task[None] | None = None
         self._surveyed = False
+        self._wanted = asyncio.Event()
         self._losses = self._asked_after = 0
 
     @property
@@ -89,6 +95,7 @@ class Listener:
         """Rows were lost: ask for them again, now or when there is a link."""
         self._losses += 1
         self._surveyed = False
+        self._wanted.set()
         if self.connected and (self._survey is None or self._survey.done()):
             self._survey = asyncio.create_task(self._ask(), name="ami survey")
 
@@ -197,7 +204,17 @@ class Listener:
         """A lost link cancels it."""
         await self._ask_what_lives()
         await self._ask_who()
-        await self._ask_what_lives()
+        while True:
+            await self._ask_what_lives()
+            self._wanted.clear()
+            try:
+                async with asyncio.timeout(self._again):
+                    await self._wanted.wait()
+            except TimeoutError:
+                with contextlib.suppress(AmiError):
+                    if not await self._survey_channels():
+                        self.ask_channels()
+                    self._source.wake()
 
     async def _ask_what_lives(self) -> None:
         """Until it has the answer, and nothing was lost meanwhile."""

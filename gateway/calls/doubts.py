@@ -46,6 +46,12 @@ class Doubts:
     def about_queues(self, call: OpenCall) -> bool:
         return call.id in self._by_patience[QUEUE_DOUBT]
 
+    def set_back(self, now: Instant) -> None:
+        """Time goes on from here: nothing is doubted for longer than if it were doubted from now on."""
+        for doubtful in self._by_patience.values():
+            for call_id, (since, call) in doubtful.items():
+                doubtful[call_id] = (min(since, now), call)
+
     def settled(self, now: Instant) -> Iterator[OpenCall]:
         """The calls that have had their time; they are doubted no more."""
         for patience, doubtful in self._by_patience.items():

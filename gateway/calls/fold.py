@@ -153,6 +153,8 @@ class Fold:
                 except Exception as error:
                     self._fail(self._open.of_channel(row.unique_id), row.unique_id, error)
             case Gap() | ClockStep():
+                if isinstance(row, ClockStep):
+                    self._doubts.set_back(row.at)
                 for call in self._open.each():
                     call.facts.gap = True
                     self._touch(call)

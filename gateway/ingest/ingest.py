@@ -122,7 +122,7 @@ class Ingest:
         missed: list[Row] = []
         stored, told = await told_before(connection, self._node, looks=True), None
         if stored is not None:
-            self._source.begin_after(stored.last.at)
+            self._source.begin_after(stored.last_at)
             if await self._another_was_read(connection):
                 # Where this source was read to once lies before, in a file that may be gone.
                 where, told = {}, stored
@@ -152,8 +152,9 @@ class Ingest:
                 await writer.settle()
                 batch = await told.without(batch)
                 if told.begins_again:
-                    # What was lost on the way is not lost again.
-                    where, missed = {}, [row for row in [*missed, *batch.rows] if isinstance(row, Gap)]
+                    # What came between is nowhere. What was lost on the way is not lost again.
+                    lost_on_the_way = [row for row in [*missed, *batch.rows] if isinstance(row, Gap)]
+                    where, missed = {}, [Gap(told.last_at), *lost_on_the_way]
                     continue
                 if not batch.at_end and not any(isinstance(row, CelRow) for row in batch.rows):
                     # Nothing is committed before a channel's first new row: a restart passes over the others too.

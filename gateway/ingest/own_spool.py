@@ -42,11 +42,12 @@ class OwnSpool:
 
     async def follow(self, connection: Connection) -> None:
         """While another leads."""
-        last = await raw_rows.last_text(connection, self._node)
-        if last is None or last[0] == self._row:
+        at = await raw_rows.last_at(connection, self._node)
+        if at is None:
             return
-        if not self._look_for(last[0]):
-            self._source.forget_before(last[1] - KEPT_UNFOUND)
+        last = await raw_rows.last_text(connection, self._node, at)
+        if last is None or not self._look_for(last):
+            self._source.forget_before(at - KEPT_UNFOUND)
 
     async def take_up(self, connection: Connection, positions: Mapping[str, Position]) -> TakenUp:
         """Where to go on, given the positions that were committed last, by whomever."""
@@ -54,15 +55,20 @@ class OwnSpool:
         if committed is None or self._source.holds(committed):
             return TakenUp(positions)
         others = {stream: position for stream, position in positions.items() if stream != STREAM}
-        last = await raw_rows.last_text(connection, self._node)
-        if last is None:
+        at = await raw_rows.last_at(connection, self._node)
+        if at is None:
             return TakenUp(others)
+        last = await raw_rows.last_text(connection, self._node, at)
+        found = None if last is None else await self._awaited(last)
+        return TakenUp(others, at) if found is None else TakenUp({**others, STREAM: found})
+
+    async def _awaited(self, row: str) -> Position | None:
+        """The place after it, which may be on its way to us."""
         for _ in range(LOOK_TIMES):
-            if self._look_for(last[0]) and self._found is not None:
-                return TakenUp({**others, STREAM: self._found})
-            # It may be on its way to us.
+            if self._look_for(row):
+                return self._found
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        return TakenUp(others, last[1])
+        return None
 
     def _look_for(self, row: str) -> bool:
         if row == self._row:

@@ -33,20 +33,29 @@ class ToldBefore:
     """
 
     def __init__(
-        self, connection: Connection, node: str, last: CelRow, youngest: Instant, begin: Instant, *, looks: bool
+        self,
+        connection: Connection,
+        node: str,
+        last: CelRow | None,
+        last_at: Instant,
+        youngest: Instant,
+        begin: Instant,
+        *,
+        looks: bool,
     ) -> None:
-        """`last`: stored last, of all of channels; `youngest`: the greatest of their times.
+        """`last`: stored last, of all of channels, if it is kept; `youngest`: the greatest of their times.
 
         `begin`: a row of a channel that is not stored, and not older, is the first new one.
         """
-        self.last = last
+        self.last_at = last_at
+        self._last = last
         self.is_over = self.begins_again = False
         self._connection = connection
         self._node = node
         self._youngest = youngest
         self._begin = begin
         self._looks = looks
-        self._since = last.at
+        self._since = last_at
         """The oldest of the new rows of channels."""
 
         self._found = self._reached = False
@@ -57,7 +66,7 @@ class ToldBefore:
         """The batch with its new rows alone."""
         self.begins_again = False
         if self._looks and not self._found:
-            at = _place_of(self.last, batch.rows)
+            at = None if self._last is None else _place_of(self._last, batch.rows)
             self._found = at is not None
             if at is not None:
                 new = batch.rows[at + 1 :]
@@ -75,7 +84,7 @@ class ToldBefore:
         self._since = min([self._since, *times])
         wanted = {id(row) for row in [*new, *await self._new_facts(facts, self._since)]}
         self.is_over = (batch.at_end and not self.begins_again) or (
-            max(times, default=0) > self._youngest + SAME_FACT and min(times) > self.last.at - SAME_FACT
+            max(times, default=0) > self._youngest + SAME_FACT and min(times) > self.last_at - SAME_FACT
         )
         return replace(batch, rows=[row for row in batch.rows if id(row) in wanted])
 
@@ -139,15 +148,17 @@ def _place_of(last: CelRow, rows: Sequence[Row]) -> int | None:
 async def told_before(
     connection: Connection, node: str, *, looks: bool = False, all_was_read: bool = False
 ) -> ToldBefore | None:
-    """None where nothing is stored of the node.
+    """None where nothing was ever stored of the node's channels.
 
     `all_was_read`: the source is the one that was read before, and tells of all: what is not stored is new, but for
     what was before the first that is; else but for what was before the last.
     """
-    last = await raw_rows.last_of_channel(connection, node)
-    if last is None:
+    at = await raw_rows.last_at(connection, node)
+    if at is None:
         return None
+    last = await raw_rows.last_of_channel(connection, node)
     eldest = await raw_rows.eldest(connection, node) if all_was_read else None
-    begin = last.at - raw_rows.LATELY if eldest is None else eldest + raw_rows.LATELY
-    youngest = await raw_rows.youngest(connection, node) or last.at
-    return ToldBefore(connection, node, last, youngest, begin, looks=looks)
+    # Where it is kept no more, nothing shows what else was stored about its time.
+    begin = at + SAME_ROW if last is None else at - raw_rows.LATELY if eldest is None else eldest + raw_rows.LATELY
+    youngest = await raw_rows.youngest(connection, node) or at
+    return ToldBefore(connection, node, last, at, youngest, begin, looks=looks)

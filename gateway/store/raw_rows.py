@@ -35,7 +35,7 @@ _LAST_AT = """
 
 # That time is given: the plan does not know one that the statement itself would find, and might read the table whole.
 LAST_TEXT = """
-    select row::text as row, at from raw_rows
+    select row::text from raw_rows
     where node = $1 and unique_id <> '' and at >= $2::timestamptz - interval '1 second'
     order by seq desc limit 1
 """
@@ -86,8 +86,17 @@ async def eldest(connection: Connection, node: str) -> Instant | None:
     return None if at is None else from_datetime(at)
 
 
+async def last_at(connection: Connection, node: str) -> Instant | None:
+    """When the row of a channel was that was stored last, be it kept or not; None where none ever was."""
+    at = await connection.fetchval(f"select ({_LAST_AT})", node)
+    return None if at is None else from_datetime(at)
+
+
 async def last_of_channel(connection: Connection, node: str) -> CelRow | None:
-    """The row of a channel that was stored last; not always the youngest, as Asterisk's clock may have been set."""
+    """The row of a channel that was stored last, if it is kept.
+
+    It is not always the youngest, as Asterisk's clock may have been set.
+    """
     text = await connection.fetchval(
         f"""
         select row::text from raw_rows
@@ -100,11 +109,13 @@ async def last_of_channel(connection: Connection, node: str) -> CelRow | None:
     return row if isinstance(row, CelRow) else None
 
 
-async def last_text(connection: Connection, node: str) -> tuple[str, Instant] | None:
-    """The row that was stored last of all that tell of a channel or a queue, as `row_to_json` gave it; its time."""
-    last_at = await connection.fetchval(f"select ({_LAST_AT})", node)
-    record = None if last_at is None else await connection.fetchrow(LAST_TEXT, node, last_at)
-    return None if record is None else (record["row"], from_datetime(record["at"]))
+async def last_text(connection: Connection, node: str, last: Instant) -> str | None:
+    """The row that was stored last of all that tell of a channel or a queue, as `row_to_json` gave it, if it is kept.
+
+    `last`: see `last_at`.
+    """
+    text: str | None = await connection.fetchval(LAST_TEXT, node, to_datetime(last))
+    return text
 
 
 async def of_calls(connection: Connection, node: str, linked_ids: Iterable[str]) -> list[StoredRow]:

@@ -139,7 +139,7 @@ async def test_what_was_rotated_before_the_journal_was_set_is_read(pool: Pool, a
 
 async def test_there_and_back_over_rotations(pool: Pool, acme: Directory, pbx: Pbx) -> None:
     """Also where the file is gone to which the journal was read before."""
-    pbx.carries(100)
+    pbx.carries(100, heard=True)
     await read_to_end(pool, JournalSource(pbx.journal))
     pbx.carries(200, heard=True)
     pbx.rotates(9)
@@ -148,7 +148,7 @@ async def test_there_and_back_over_rotations(pool: Pool, acme: Directory, pbx: P
     pbx.carries(400)
     pbx.rotates(8)
     pbx.journal.with_name("Master.csv.9").unlink()
-    pbx.carries(500)
+    pbx.carries(500, heard=True)
     await read_to_end(pool, JournalSource(pbx.journal))
     pbx.rotates(7)
     pbx.carries(600, heard=True)
@@ -499,3 +499,69 @@ async def test_where_it_was_not_kept_which_row_was_last_the_youngest_of_a_channe
     await pool.execute("update nodes set row_at = null")
     await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
     assert await stored(pool) == [100] * len(EVENTS)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+async def test_a_journal_that_comes_after_its_queue_log_is_taken_up_as_any_other(
+    pool: Pool, acme: Directory, pbx: Pbx, restarts: bool
+) -> None:
+    """Its name was set wrongly, say."""
+    pbx.carries(100, heard=True)
+    pbx.enters_queue(101, 100, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    source = JournalSource(pbx.journal, pbx.queue_log)
+    pbx.carries(200)
+    hidden = pbx.journal.rename(pbx.journal.with_name("hidden"))
+    if restarts:
+        await read_to_end(pool, source)
+        hidden.rename(pbx.journal)
+        await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
+    else:
+        async with reading(pool, source) as ingest, asyncio.timeout(20):
+            while not ingest.progress.caught_up:
+                await asyncio.sleep(0.01)
+            hidden.rename(pbx.journal)
+            await until_stored(pool, 200)
+    assert await stored(pool) == [number for number in (100, 200) for _ in EVENTS]
+    assert (await facts(pool), await gaps(pool)) == ([100], 0)
+
+
+@pytest.mark.parametrize("to_journal", [True, False])
+async def test_where_the_other_source_begins_only_later_what_came_between_is_a_gap(
+    pool: Pool, acme: Directory, pbx: Pbx, to_journal: bool
+) -> None:
+    began, *rest = [record(100 + place, 100, event) for place, event in enumerate(EVENTS)]
+    pbx.tells([began])
+    sources: list[Source] = [SpoolSource(pbx.spool)]
+    if to_journal:
+        pbx.writes(rest[-1:])
+        sources.append(JournalSource(pbx.journal))
+    else:
+        pbx.writes([began])
+        sources.insert(0, JournalSource(pbx.journal))
+        pbx.spool = pbx.spool.with_name("heard-later")
+        pbx.tells(rest[-1:])
+        sources[1] = SpoolSource(pbx.spool)
+    for source in (*sources, sources[-1]):
+        await read_to_end(pool, source)
+    assert (await stored(pool), await gaps(pool)) == ([100, 100], 1)
+    assert await pool.fetchval("select count(*) from raw_rows where row ->> 0 = 'gap'") == 1
+
+
+@pytest.mark.parametrize("to_journal", [True, False])
+async def test_what_was_told_is_not_told_again_though_none_of_it_is_kept(
+    pool: Pool, acme: Directory, pbx: Pbx, to_journal: bool
+) -> None:
+    """Nobody called for longer than rows are kept; the standby in AMI mode has heard all."""
+    pbx.carries(100, heard=True)
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    await pool.execute("delete from raw_rows")
+    if not to_journal:
+        pbx.spool = shutil.copytree(pbx.spool, pbx.spool.with_name("standby"))
+        for path in pbx.spool.iterdir():
+            path.rename(path.with_name(f"spool-{int(path.stem.removeprefix('spool-')) + 1:020d}.jsonl"))
+    pbx.carries(200, heard=True)
+    source: Source = JournalSource(pbx.journal) if to_journal else SpoolSource(pbx.spool)
+    for _ in range(2):
+        await read_to_end(pool, source)
+    assert (await stored(pool), await gaps(pool)) == ([200] * len(EVENTS), 1)

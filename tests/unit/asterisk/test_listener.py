@@ -126,6 +126,25 @@ async def test_after_rows_were_lost_asterisk_is_asked_which_channels_live(
     assert (listener.owes, refused) == (False, 3)
 
 
+async def test_asterisk_is_asked_now_and_then_which_channels_live(asterisk: ScriptedPeer, tmp_path: Path) -> None:
+    """All is heard meanwhile; an answer that cannot be written is asked for until it can."""
+    source = SpoolSource(tmp_path)
+    listener = Listener(asterisk.url, tmp_path, source, pace=QUICK, settle_seconds=0, survey_again_seconds=0.05)
+    await listener.start()
+    try:
+        rows = await Following(source).until(5)
+        assert [type(row) for row in rows[2:5]] == [ChannelsAlive] * 3
+        assert listener.hears
+        asterisk.answers["CoreShowChannels"] = silence
+        asked = asterisk.count("CoreShowChannels")
+        await asterisk.until(lambda: asterisk.count("CoreShowChannels") > asked)
+        assert listener.hears
+        listener.ask_channels()
+        assert not listener.hears
+    finally:
+        await listener.close()
+
+
 async def test_who_lost_rows_asks_as_soon_as_there_is_a_link(
     asterisk: ScriptedPeer, followed: tuple[Listener, Following]
 ) -> None:
@@ -212,9 +231,9 @@ async def test_system_name_and_version_are_learnt(asterisk: ScriptedPeer, follow
     listener, following = followed
     await following.until(3)
     await asterisk.until(lambda: asterisk.count("CoreSettings") == 1)
-    survey = listener._survey
-    assert survey is not None
-    await survey
+    async with asyncio.timeout(5):
+        while listener.version is None:
+            await asyncio.sleep(0.01)
     assert (listener.system_name, listener.version) == ("pbx7", "22.10.1")
 
 

@@ -93,6 +93,16 @@ def test_calls_in_doubt_are_settled_each_in_its_time() -> None:
     assert len(ended([*first, *second, Watermark(END + 40 * SECOND)])) == 2
 
 
+def test_a_clock_that_is_set_back_prolongs_no_doubt() -> None:
+    """Neither of the calls before nor of those after."""
+    second = START - 3600 * SECOND
+    step, later = ClockStep(second), _nth(WITHOUT_THE_END, 1, second + SECOND)
+    over = second + SECOND + END - START
+    assert len(ended([*WITHOUT_THE_END, step, *later, Watermark(second + 30 * SECOND - 1)])) == 0
+    assert len(ended([*WITHOUT_THE_END, step, *later, Watermark(second + 30 * SECOND)])) == 1
+    assert len(ended([*WITHOUT_THE_END, step, *later, Watermark(over + 30 * SECOND)])) == 2
+
+
 def test_a_late_row_of_a_call_that_is_over_opens_no_other() -> None:
     late = replace(CALL[3], at=END + SECOND)
     folding = machine()
