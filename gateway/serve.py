@@ -146,6 +146,13 @@ async def _warn_of_no_directory(pool: Pool, node: str) -> None:
         log.warning("node.in_no_directory", node=node, reason="its calls belong to no account: see `gateway apply`")
 
 
+def _warn_of_no_file(settings: Settings) -> None:
+    """It is waited for; but its name may be wrong."""
+    for name, path in (("GATEWAY_CEL_JOURNAL", settings.cel_journal), ("GATEWAY_QUEUE_LOG", settings.queue_log)):
+        if path is not None and not path.exists():
+            log.warning("source.not_there_yet", setting=name, path=str(path))
+
+
 async def _run(
     settings: Settings,
     node: str,
@@ -161,6 +168,7 @@ async def _run(
     ingest: Ingest | None = None
     if "listen" in roles and settings.ami_url:
         spool = None if settings.cel_journal else stack.enter_context(SpoolDirectory(settings.spool_dir))
+        _warn_of_no_file(settings)
         source = _source(settings, spool)
         listener = Listener(settings.ami_url, spool, source)
         await listener.start()

@@ -1,6 +1,7 @@
 """`gateway status` beside a service that runs, and without one."""
 
 import json
+from pathlib import Path
 
 import httpx
 
@@ -69,3 +70,19 @@ async def test_a_service_warns_where_no_directory_is_on_its_node(
     assert (await _log_of_a_start(shell)).count("node.in_no_directory") == 0
     shell.settings["GATEWAY_NODE"] = "pbx9"
     assert (await _log_of_a_start(shell)).count("node.in_no_directory") == 1
+
+
+async def test_a_service_warns_of_a_file_that_is_not_there_yet(
+    shell: Shell, database_url: str, acme: Directory, tmp_path: Path
+) -> None:
+    """It may come later, or its name is wrong."""
+    shell.settings |= {
+        "GATEWAY_DATABASE_URL": database_url,
+        "GATEWAY_AMI_URL": "ami://nobody:secret@127.0.0.1:1",
+        "GATEWAY_CEL_JOURNAL": str(tmp_path / "Master.csv"),
+        "GATEWAY_QUEUE_LOG": str(tmp_path / "queue_log"),
+    }
+    (tmp_path / "queue_log").touch()
+    log = await _log_of_a_start(shell)
+    assert log.count("source.not_there_yet") == 1
+    assert str(tmp_path / "Master.csv") in log
