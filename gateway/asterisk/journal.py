@@ -20,7 +20,7 @@ from gateway.asterisk.noted_steps import NotedSteps
 from gateway.asterisk.own_clock import LEAST, own_clock, was_set
 from gateway.asterisk.queue_log import line_second, queue_row
 from gateway.asterisk.source import Batch, Position, wait_for_news
-from gateway.asterisk.tail import Chunk, Tail
+from gateway.asterisk.tail import Chunk, Tail, beginning
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Instant, Row, Watermark
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,10 @@ class JournalSource:
             log.warning("%d records of the journal could not be read; they are skipped", skipped)
         return Batch(rows, after, at_end, skipped, cel.lost or queue.lost)
 
+    def tells(self, positions: Mapping[str, Position]) -> bool:
+        """See `source.Source`. A journal that is not there, or empty, may be the wrong one."""
+        return CEL in positions and bool(beginning(positions[CEL]))
+
     def unread(self, positions: Mapping[str, Position]) -> int:
         """See `source.Source`."""
         queue = self._queue.unread(positions.get(QUEUE)) if self._queue else 0
@@ -145,7 +149,11 @@ class JournalSource:
         self._at_end[Watermark] = watermark
 
     def note_step(self, step: ClockStep) -> None:
-        """Gives it among the rows of the files, after those that were there when it was noted."""
+        """Gives it among the rows of the files, after those that were there when it was noted.
+
+        What is to be given at their end was said by the clock of before: it will be said again.
+        """
+        self._at_end.clear()
         self._steps.note(step, self._cel.end())
         self._clock_noted = self._clock()
 
@@ -184,8 +192,7 @@ class JournalSource:
 
     def _read_queue(self, position: Position | None, cel: _Reading, limit: int) -> _Reading:
         reading = _Reading(position)
-        if self._queue is None or cel.position is None:
-            # Before there is a journal, it is about no channel, and whether it was told before cannot be seen.
+        if self._queue is None:
             reading.at_end = True
             return reading
         times = [row.at for row in cel.rows if isinstance(row, CelRow)]

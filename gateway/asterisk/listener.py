@@ -78,6 +78,9 @@ class Listener:
         self._clock = ClockWatch()
         self._survey: asyncio.Task[None] | None = None
         self._surveyed = False
+        self._seen_alive: ChannelsAlive | None = None
+        """At the last look; None after a step of Asterisk's clock, by which its times are no more."""
+        self._steps = 0
         self._wanted = asyncio.Event()
         self._losses = self._asked_after = 0
 
@@ -178,6 +181,8 @@ class Listener:
 
     def _stepped(self, at: Instant) -> None:
         log.warning("Asterisk's clock was set; the calls that are open say that they are not complete")
+        self._steps += 1
+        self._seen_alive = None
         if self._spool is not None:
             self._spool.append(ClockStep(at))
         else:
@@ -212,16 +217,16 @@ class Listener:
                     await self._wanted.wait()
             except TimeoutError:
                 with contextlib.suppress(AmiError):
-                    if not await self._survey_channels():
-                        self.ask_channels()
-                    self._source.wake()
+                    await self._look_again()
 
     async def _ask_what_lives(self) -> None:
         """Until it has the answer, and nothing was lost meanwhile."""
         while not self._surveyed:
             losses = self._losses
             try:
-                told = await self._survey_channels()
+                alive = await self._survey_channels()
+                told = alive is not None and self._give(alive)
+                self._seen_alive = alive
             except ActionRefused as error:
                 log.error("Asterisk refuses to list its channels: %s", error.message)
                 told = True
@@ -233,17 +238,31 @@ class Listener:
             else:
                 await asyncio.sleep(SURVEY_RETRY_SECONDS)
 
-    async def _survey_channels(self) -> bool:
-        """Whether what Asterisk told has its place among the rows."""
-        since = now()
+    async def _look_again(self) -> None:
+        """What lived neither now nor at the last look ended before that, and its rows are not only late."""
+        before, self._seen_alive = self._seen_alive, await self._survey_channels()
+        now_alive = self._seen_alive
+        if before is None or now_alive is None:
+            return
+        if not self._give(ChannelsAlive(now_alive.at, before.since, before.unique_ids | now_alive.unique_ids)):
+            self.ask_channels()
+        self._source.wake()
+
+    async def _survey_channels(self) -> ChannelsAlive | None:
+        """What Asterisk tells, in its time; None where its clock was set meanwhile."""
+        steps, since = self._steps, now()
         ahead = await self._clock_difference()
         channels = await live_channels(self.session)
         await asyncio.sleep(self._settle)
-        alive = ChannelsAlive(now() + ahead, since + ahead, frozenset(c.unique_id for c in channels))
-        if self._spool is None:
-            self._source.note_alive(alive)
-        elif not self._spool.append(alive):
-            return False
+        if steps != self._steps:
+            return None
+        return ChannelsAlive(now() + ahead, since + ahead, frozenset(c.unique_id for c in channels))
+
+    def _give(self, alive: ChannelsAlive) -> bool:
+        """Whether it has its place among the rows."""
+        if self._spool is not None:
+            return self._spool.append(alive)
+        self._source.note_alive(alive)
         return True
 
     async def _clock_difference(self) -> int:

@@ -66,6 +66,9 @@ class Source(Protocol):
             OSError: a file that is there cannot be read.
         """
 
+    def tells(self, positions: Mapping[str, Position]) -> bool:
+        """Whether anything of a channel stands in the file to which was read: else it may still have to come."""
+
     def unread(self, positions: Mapping[str, Position]) -> int:
         """About how many bytes, as they lie on the disk, come after these positions."""
 

@@ -158,6 +158,10 @@ class SpoolSource:
         after = {STREAM: Position(str(number), offset)} if number else {}
         return Batch(rows, after, at_end, skipped)
 
+    def tells(self, positions: Mapping[str, Position]) -> bool:
+        """See `source.Source`. It begins with what was not heard."""
+        return STREAM in positions
+
     def unread(self, positions: Mapping[str, Position]) -> int:
         """See `source.Source`."""
         position = positions.get(STREAM)

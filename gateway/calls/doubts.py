@@ -46,11 +46,11 @@ class Doubts:
     def about_queues(self, call: OpenCall) -> bool:
         return call.id in self._by_patience[QUEUE_DOUBT]
 
-    def set_back(self, now: Instant) -> None:
-        """Time goes on from here: nothing is doubted for longer than if it were doubted from now on."""
+    def begin_anew(self, now: Instant) -> None:
+        """The clock was set, and it is now `now`: how long each was doubted is not known any more."""
         for doubtful in self._by_patience.values():
-            for call_id, (since, call) in doubtful.items():
-                doubtful[call_id] = (min(since, now), call)
+            for call_id, (_, call) in doubtful.items():
+                doubtful[call_id] = (now, call)
 
     def settled(self, now: Instant) -> Iterator[OpenCall]:
         """The calls that have had their time; they are doubted no more."""

@@ -154,7 +154,7 @@ class Fold:
                     self._fail(self._open.of_channel(row.unique_id), row.unique_id, error)
             case Gap() | ClockStep():
                 if isinstance(row, ClockStep):
-                    self._doubts.set_back(row.at)
+                    self._doubts.begin_anew(row.at)
                 for call in self._open.each():
                     call.facts.gap = True
                     self._touch(call)

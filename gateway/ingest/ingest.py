@@ -148,7 +148,12 @@ class Ingest:
                 # It goes on in the oldest file that may hold more than was read, at its beginning.
                 await writer.settle()
                 told = await told_before(connection, self._node, all_was_read=True)
-            if told is not None and batch.positions:
+            if told is not None and not (
+                _has_channels(batch) or any(map(self._source.tells, (where, batch.positions)))
+            ):
+                # Whether it was told before cannot be seen, and once it is committed nobody would ask.
+                batch = Batch([], where)
+            elif told is not None:
                 await writer.settle()
                 batch = await told.without(batch)
                 if told.begins_again:
@@ -156,7 +161,7 @@ class Ingest:
                     lost_on_the_way = [row for row in [*missed, *batch.rows] if isinstance(row, Gap)]
                     where, missed = {}, [Gap(told.last_at), *lost_on_the_way]
                     continue
-                if not batch.at_end and not any(isinstance(row, CelRow) for row in batch.rows):
+                if not batch.at_end and not _has_channels(batch):
                     # Nothing is committed before a channel's first new row: a restart passes over the others too.
                     missed = [*missed, *batch.rows]
                     where = dict(batch.positions)
@@ -227,3 +232,7 @@ class Ingest:
             await calls.write_records(connection, [one.record for one in failed])
             await calls.append_events(connection, [event for one in failed for event in one.events])
             await placed.mark_recorded(connection, [(one.record.account or "", one.record.id) for one in failed])
+
+
+def _has_channels(batch: Batch) -> bool:
+    return any(isinstance(row, CelRow) for row in batch.rows)

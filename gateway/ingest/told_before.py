@@ -21,6 +21,12 @@ from gateway.store.connection import Connection
 SAME_ROW = 250_000
 """Microseconds between two sources' times of one row of a channel: AMI's is that of telling, a little later."""
 
+ONCE = frozenset({"CHAN_START", "HANGUP", "CHAN_END", "LINKEDID_END"})
+"""Events of which a channel has one."""
+
+SAME_ONCE = 10_000_000
+"""As SAME_ROW, of these: AMI may be late, or tell whole seconds (without `timestampevents`)."""
+
 SAME_FACT = 2_000_000
 """Microseconds between two sources' times of one fact of a queue: queue_log's are whole seconds, AMI's are not."""
 
@@ -142,7 +148,8 @@ def _place_of(last: CelRow, rows: Sequence[Row]) -> int | None:
         for place, row in enumerate(rows)
         if isinstance(row, CelRow) and (row.event, row.unique_id) == (last.event, last.unique_id)
     ]
-    return min((place for place in places if place[0] < SAME_ROW), default=(0, None))[1]
+    within = SAME_ONCE if last.event in ONCE else SAME_ROW
+    return min((place for place in places if place[0] < within), default=(0, None))[1]
 
 
 async def told_before(

@@ -104,9 +104,9 @@ class Upkeep:
     async def _is_read_to_its_end(self) -> bool:
         async with self._pool.acquire() as connection:
             committed = await positions.load(connection, self._node)
-        if isinstance(self._source, SpoolSource) and not (
-            STREAM in committed and self._source.holds(committed[STREAM])
-        ):
+        if self._source.streams[0] not in committed:
+            return False
+        if isinstance(self._source, SpoolSource) and not self._source.holds(committed[STREAM]):
             return False
         batch = await self._source.read(committed, 1)
         moved = any(committed.get(stream) != position for stream, position in batch.positions.items())

@@ -501,17 +501,20 @@ async def test_where_it_was_not_kept_which_row_was_last_the_youngest_of_a_channe
     assert await stored(pool) == [100] * len(EVENTS)
 
 
+@pytest.mark.parametrize("empty", [True, False])
 @pytest.mark.parametrize("restarts", [True, False])
 async def test_a_journal_that_comes_after_its_queue_log_is_taken_up_as_any_other(
-    pool: Pool, acme: Directory, pbx: Pbx, restarts: bool
+    pool: Pool, acme: Directory, pbx: Pbx, restarts: bool, empty: bool
 ) -> None:
-    """Its name was set wrongly, say."""
+    """Its name was set wrongly, say, and is another's that is there or not."""
     pbx.carries(100, heard=True)
     pbx.enters_queue(101, 100, heard=True)
     await read_to_end(pool, SpoolSource(pbx.spool))
     source = JournalSource(pbx.journal, pbx.queue_log)
     pbx.carries(200)
     hidden = pbx.journal.rename(pbx.journal.with_name("hidden"))
+    if empty:
+        pbx.journal.touch()
     if restarts:
         await read_to_end(pool, source)
         hidden.rename(pbx.journal)
@@ -565,3 +568,19 @@ async def test_what_was_told_is_not_told_again_though_none_of_it_is_kept(
     for _ in range(2):
         await read_to_end(pool, source)
     assert (await stored(pool), await gaps(pool)) == ([200] * len(EVENTS), 1)
+
+
+async def test_a_row_that_ami_told_late_is_found_where_a_channel_has_one_such(
+    pool: Pool, acme: Directory, pbx: Pbx
+) -> None:
+    """Or by a clock of whole seconds."""
+    pbx.carries(100)
+    pbx.carries(200)
+    pbx.tells(
+        [record(number + place + 0.9, number, event) for number in (100, 200) for place, event in enumerate(EVENTS)]
+    )
+    await read_to_end(pool, SpoolSource(pbx.spool))
+    pbx.carries(300)
+    await read_to_end(pool, JournalSource(pbx.journal))
+    assert await stored(pool) == [number for number in (100, 200, 300) for _ in EVENTS]
+    assert not await gaps(pool)

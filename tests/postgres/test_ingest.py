@@ -40,6 +40,9 @@ class Rows:
         end = min(start + self.size, len(self.feed))
         return Batch(list(self.feed[start:end]), {self.stream: Position("rows", end)}, at_end=end == len(self.feed))
 
+    def tells(self, positions: Mapping[str, Position]) -> bool:
+        return self.stream in positions
+
     def unread(self, positions: Mapping[str, Position]) -> int:
         return len(self.feed) - (positions[self.stream].byte_offset if self.stream in positions else 0)
 

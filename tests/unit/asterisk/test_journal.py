@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gateway.asterisk.journal import JournalSource
-from gateway.asterisk.source import Batch, Position
+from gateway.asterisk.source import Position
 from gateway.asterisk.tail import Chunk, Tail
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, QueueRow, Row, Watermark
 from tests.unit.asterisk.test_rows import line
@@ -308,7 +308,6 @@ async def test_a_file_whose_rights_are_wrong_is_told_and_waited_for(
 async def test_a_queue_log_whose_rights_are_wrong_is_told_and_waited_for(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal.write()
     journal.write(queue(1), path=journal.queue)
     await journal.read()
     journal.queue.rename(journal.directory / "queue_log.1")
@@ -471,12 +470,18 @@ async def test_history_of_queue_log_before_the_journal_began_is_passed_over(jour
     assert [row.at for row in await journal.read() if isinstance(row, QueueRow)] == [(BASE + 1) * 1_000_000]
 
 
-async def test_queue_log_is_read_once_there_is_a_journal(journal: Journal) -> None:
-    """Though nothing is in it yet."""
+async def test_queue_log_alone_is_read(journal: Journal) -> None:
     journal.write(queue(1), queue(2), path=journal.queue)
-    assert await journal.source.read({}, 1) == Batch([])
-    journal.write()
     assert len(await journal.read(limit=1)) == 2
+
+
+async def test_a_journal_in_which_nothing_stands_tells_nothing(journal: Journal) -> None:
+    journal.write(queue(1), path=journal.queue)
+    assert not journal.source.tells((await journal.source.read({}, 10)).positions)
+    journal.write()
+    assert not journal.source.tells((await journal.source.read({}, 10)).positions)
+    journal.write(cel(1))
+    assert journal.source.tells((await journal.source.read({}, 10)).positions)
 
 
 async def test_the_living_channels_come_after_all_rows_and_until_they_are_committed(journal: Journal) -> None:

@@ -12,7 +12,7 @@ import pytest
 from gateway.asterisk.journal import JournalSource
 from gateway.asterisk.listener import Listener
 from gateway.asterisk.source import Position
-from gateway.asterisk.spool import SpoolSource
+from gateway.asterisk.spool import SpoolSource, now
 from gateway.calls.rows import CelRow, ChannelsAlive, ClockStep, Gap, Row, Watermark
 from tests.unit.asterisk.conftest import QUICK
 from tests.unit.asterisk.peer import ScriptedPeer, silence
@@ -126,23 +126,65 @@ async def test_after_rows_were_lost_asterisk_is_asked_which_channels_live(
     assert (listener.owes, refused) == (False, 3)
 
 
-async def test_asterisk_is_asked_now_and_then_which_channels_live(asterisk: ScriptedPeer, tmp_path: Path) -> None:
-    """All is heard meanwhile; an answer that cannot be written is asked for until it can."""
+@pytest.fixture
+async def asking(asterisk: ScriptedPeer, tmp_path: Path) -> AsyncIterator[tuple[Listener, Following]]:
+    """Again and again."""
+    asterisk.answers["Ping"] = lambda c, a: c.reply(a, "Response: Success", f"Timestamp: {now() / 1_000_000:.6f}")
     source = SpoolSource(tmp_path)
     listener = Listener(asterisk.url, tmp_path, source, pace=QUICK, settle_seconds=0, survey_again_seconds=0.05)
     await listener.start()
-    try:
-        rows = await Following(source).until(5)
-        assert [type(row) for row in rows[2:5]] == [ChannelsAlive] * 3
+    yield listener, Following(source)
+    await listener.close()
+
+
+async def test_what_lived_neither_now_nor_at_the_last_look_is_over(
+    asterisk: ScriptedPeer, asking: tuple[Listener, Following]
+) -> None:
+    """Rows of what ended just now may be late."""
+    listener, following = asking
+    first = (await following.until(3))[2]
+    assert isinstance(first, ChannelsAlive)
+    asterisk.answers["CoreShowChannels"] = channels(("PJSIP/102-2", "2.1", "2.1"))
+    while (rows := await following.until(len(following.rows) + 1))[-1] != replace_ids(rows[-1], {"2.1"}):
         assert listener.hears
-        asterisk.answers["CoreShowChannels"] = silence
-        asked = asterisk.count("CoreShowChannels")
-        await asterisk.until(lambda: asterisk.count("CoreShowChannels") > asked)
-        assert listener.hears
-        listener.ask_channels()
-        assert not listener.hears
-    finally:
-        await listener.close()
+    looks = [row for row in rows if isinstance(row, ChannelsAlive)]
+    assert [set(row.unique_ids) for row in looks[-3:]] == [{"1.1"}, {"1.1", "2.1"}, {"2.1"}]
+    assert looks[1].since == first.since
+    assert looks[-1].since > first.since
+
+
+def replace_ids(row: Row, unique_ids: set[str]) -> Row:
+    assert isinstance(row, ChannelsAlive)
+    return replace(row, unique_ids=frozenset(unique_ids))
+
+
+async def test_after_asterisks_clock_was_set_the_last_look_counts_no_more(
+    asterisk: ScriptedPeer, asking: tuple[Listener, Following]
+) -> None:
+    _, following = asking
+    await following.until(3)
+    set_at = now()
+    send(asterisk, Timestamp=f"{set_at / 1_000_000:.6f}")
+    send(asterisk, Timestamp="1795400000.000000")
+    while not any(isinstance(row, ClockStep) for row in following.rows):
+        await following.until(len(following.rows) + 1)
+    stepped = next(place for place, row in enumerate(following.rows) if isinstance(row, ClockStep))
+    while not (looks := [row for row in following.rows[stepped:] if isinstance(row, ChannelsAlive)]):
+        await following.until(len(following.rows) + 1)
+    assert looks[0].since >= set_at
+
+
+async def test_a_look_that_fails_changes_nothing_of_what_is_heard(
+    asterisk: ScriptedPeer, asking: tuple[Listener, Following]
+) -> None:
+    listener, following = asking
+    await following.until(3)
+    asterisk.answers["CoreShowChannels"] = silence
+    asked = asterisk.count("CoreShowChannels")
+    await asterisk.until(lambda: asterisk.count("CoreShowChannels") > asked)
+    assert listener.hears
+    listener.ask_channels()
+    assert not listener.hears
 
 
 async def test_who_lost_rows_asks_as_soon_as_there_is_a_link(
