@@ -39,7 +39,7 @@ from gateway.ingest import Ingest
 from gateway.ingest.upkeep import Upkeep
 from gateway.node_name import node_name, settled_node_name
 from gateway.service_log import to_standard_error
-from gateway.settings import Settings
+from gateway.settings import Settings, source_files
 from gateway.store import directories
 from gateway.store.connection import DRIVER_ERRORS, Pool
 from gateway.store.migrations import migrate
@@ -148,8 +148,8 @@ async def _warn_of_no_directory(pool: Pool, node: str) -> None:
 
 def _warn_of_no_file(settings: Settings) -> None:
     """It is waited for; but its name may be wrong."""
-    for name, path in (("GATEWAY_CEL_JOURNAL", settings.cel_journal), ("GATEWAY_QUEUE_LOG", settings.queue_log)):
-        if path is not None and not path.exists():
+    for name, path in source_files(settings):
+        if not path.exists():
             log.warning("source.not_there_yet", setting=name, path=str(path))
 
 

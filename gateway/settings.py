@@ -190,15 +190,19 @@ def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) 
     return settings
 
 
+def source_files(settings: Settings) -> list[tuple[str, Path]]:
+    """Asterisk's files that are read, each with the setting that names it."""
+    named = (("GATEWAY_CEL_JOURNAL", settings.cel_journal), ("GATEWAY_QUEUE_LOG", settings.queue_log))
+    return [(name, path) for name, path in named if path is not None]
+
+
 def refuse_files_that_cannot_be(settings: Settings) -> None:
     """What is read while Asterisk is listened to. A file may come later, its folder not: none would be waited for.
 
     Raises:
         SettingsError: as `load`.
     """
-    for name, path in (("GATEWAY_CEL_JOURNAL", settings.cel_journal), ("GATEWAY_QUEUE_LOG", settings.queue_log)):
-        if path is None:
-            continue
+    for name, path in source_files(settings):
         try:
             if path.is_dir():
                 raise SettingsError(f"{name}: {path} is a directory: name the file in it")

@@ -240,11 +240,11 @@ class Listener:
 
     async def _look_again(self) -> None:
         """What lived neither now nor at the last look ended before that, and its rows are not only late."""
-        before, self._seen_alive = self._seen_alive, await self._survey_channels()
-        now_alive = self._seen_alive
-        if before is None or now_alive is None:
+        before, alive = self._seen_alive, await self._survey_channels()
+        self._seen_alive = alive
+        if before is None or alive is None:
             return
-        if not self._give(ChannelsAlive(now_alive.at, before.since, before.unique_ids | now_alive.unique_ids)):
+        if not self._give(ChannelsAlive(alive.at, before.since, before.unique_ids | alive.unique_ids)):
             self.ask_channels()
         self._source.wake()
 

@@ -163,9 +163,11 @@ async def told_before(
     at = await raw_rows.last_at(connection, node)
     if at is None:
         return None
-    last = await raw_rows.last_of_channel(connection, node)
+    last = await raw_rows.last_of_channel(connection, node, at)
     eldest = await raw_rows.eldest(connection, node) if all_was_read else None
-    # Where it is kept no more, nothing shows what else was stored about its time.
-    begin = at + SAME_ROW if last is None else at - raw_rows.LATELY if eldest is None else eldest + raw_rows.LATELY
+    begin = at - raw_rows.LATELY if eldest is None else eldest + raw_rows.LATELY
+    if last is None:
+        # It is kept no more: nothing shows what else was stored about its time.
+        begin = at + SAME_ROW
     youngest = await raw_rows.youngest(connection, node) or at
     return ToldBefore(connection, node, last, at, youngest, begin, looks=looks)

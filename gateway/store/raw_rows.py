@@ -25,15 +25,7 @@ class StoredRow:
     unique_id: str
 
 
-_LAST_AT = """
-    select coalesce(
-        (select row_at from nodes where node = $1),
-        (select max(at) from raw_rows where node = $1 and linked_id <> '')
-    )
-"""
-"""The time of the row of a channel that was stored last."""
-
-# That time is given: the plan does not know one that the statement itself would find, and might read the table whole.
+# Since when is given: a time that the statement itself finds is not known to its plan, which may read the table whole.
 LAST_TEXT = """
     select row::text from raw_rows
     where node = $1 and unique_id <> '' and at >= $2::timestamptz - interval '1 second'
@@ -88,22 +80,31 @@ async def eldest(connection: Connection, node: str) -> Instant | None:
 
 async def last_at(connection: Connection, node: str) -> Instant | None:
     """When the row of a channel was that was stored last, be it kept or not; None where none ever was."""
-    at = await connection.fetchval(f"select ({_LAST_AT})", node)
+    at = await connection.fetchval(
+        """
+        select coalesce(
+            (select row_at from nodes where node = $1),
+            (select max(at) from raw_rows where node = $1 and linked_id <> '')
+        )
+        """,
+        node,
+    )
     return None if at is None else from_datetime(at)
 
 
-async def last_of_channel(connection: Connection, node: str) -> CelRow | None:
-    """The row of a channel that was stored last, if it is kept.
+async def last_of_channel(connection: Connection, node: str, last: Instant) -> CelRow | None:
+    """The row of a channel that was stored last, if it is kept. `last`: see `last_at`.
 
     It is not always the youngest, as Asterisk's clock may have been set.
     """
     text = await connection.fetchval(
-        f"""
+        """
         select row::text from raw_rows
-        where node = $1 and linked_id <> '' and at = ({_LAST_AT})
+        where node = $1 and linked_id <> '' and at = $2
         order by seq desc limit 1
         """,
         node,
+        to_datetime(last),
     )
     row = None if text is None else row_from_json(text.encode())
     return row if isinstance(row, CelRow) else None

@@ -98,8 +98,12 @@ async def reading(pool: Pool, source: Source, node: str = "pbx1") -> AsyncIterat
 
 async def read_to_end(pool: Pool, source: Source, node: str = "pbx1") -> None:
     async with reading(pool, source, node) as ingest, asyncio.timeout(20):
-        while not ingest.progress.caught_up:
-            await asyncio.sleep(0.01)
+        await until_caught_up(ingest)
+
+
+async def until_caught_up(ingest: Ingest) -> None:
+    while not ingest.progress.caught_up:
+        await asyncio.sleep(0.01)
 
 
 async def stored(pool: Pool) -> list[int]:
@@ -521,8 +525,7 @@ async def test_a_journal_that_comes_after_its_queue_log_is_taken_up_as_any_other
         await read_to_end(pool, JournalSource(pbx.journal, pbx.queue_log))
     else:
         async with reading(pool, source) as ingest, asyncio.timeout(20):
-            while not ingest.progress.caught_up:
-                await asyncio.sleep(0.01)
+            await until_caught_up(ingest)
             hidden.rename(pbx.journal)
             await until_stored(pool, 200)
     assert await stored(pool) == [number for number in (100, 200) for _ in EVENTS]
@@ -534,18 +537,15 @@ async def test_where_the_other_source_begins_only_later_what_came_between_is_a_g
     pool: Pool, acme: Directory, pbx: Pbx, to_journal: bool
 ) -> None:
     began, *rest = [record(100 + place, 100, event) for place, event in enumerate(EVENTS)]
-    pbx.tells([began])
-    sources: list[Source] = [SpoolSource(pbx.spool)]
+    spool, journal = SpoolSource(pbx.spool), JournalSource(pbx.journal)
     if to_journal:
+        pbx.tells([began])
         pbx.writes(rest[-1:])
-        sources.append(JournalSource(pbx.journal))
     else:
         pbx.writes([began])
-        sources.insert(0, JournalSource(pbx.journal))
-        pbx.spool = pbx.spool.with_name("heard-later")
         pbx.tells(rest[-1:])
-        sources[1] = SpoolSource(pbx.spool)
-    for source in (*sources, sources[-1]):
+    one, other = (spool, journal) if to_journal else (journal, spool)
+    for source in (one, other, other):
         await read_to_end(pool, source)
     assert (await stored(pool), await gaps(pool)) == ([100, 100], 1)
     assert await pool.fetchval("select count(*) from raw_rows where row ->> 0 = 'gap'") == 1
